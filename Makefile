@@ -1,0 +1,41 @@
+# Everything runs in .venv, which is made on first use; Python >= 3.11 and make suffice.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TRACE := traces/samples/matmul.warptrace
+# mypy finds the folders under their installed names through this link to the repository.
+PACKAGES := $(VENV)/names
+
+.DELETE_ON_ERROR:
+.PHONY: demo test lint kernels clean
+
+demo: $(VENV)/base
+	$(BIN)/warpwise run $(TRACE) --gpu rtx_a6000
+
+test: $(VENV)/full
+	$(BIN)/pytest
+
+lint: $(VENV)/full
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=$(PACKAGES) $(BIN)/mypy -p warpwise.isa -p warpwise.traces -p warpwise.sim -p warpwise.validation
+
+kernels: $(VENV)/full
+	$(BIN)/python traces/kernels/build.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(VENV)/base: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/full: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,cuda]'
+	mkdir -p $(PACKAGES) && ln -sfn $(CURDIR) $(PACKAGES)/warpwise
+	touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "warpwise needs Python 3.11 or newer, and '$(PYTHON)' is not: try 'make PYTHON=python3.12 $(MAKECMDGOALS)'" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)

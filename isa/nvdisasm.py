@@ -1,0 +1,55 @@
+"""NVIDIA's disassembler: where it is, and its JSON, kept in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .errors import InputError
+
+
+def find() -> Path:
+    """The disassembler from its wheel, else from PATH."""
+    spec = importlib.util.find_spec("nvidia")
+    for folder in (spec.submodule_search_locations if spec else None) or ():
+        for tool in sorted(Path(folder).glob("cu*/bin/nvdisasm*"), reverse=True):
+            return tool
+    if on_path := shutil.which("nvdisasm"):
+        return Path(on_path)
+    raise InputError("nvdisasm is missing; cubins need it: pip install 'warpwise[cuda]'.")
+
+
+def listing(cubin: Path, data: bytes) -> bytes:
+    """nvdisasm's JSON for a cubin; a second call for the same content reads the cache."""
+    tool = find()
+    version = subprocess.run([tool, "--version"], capture_output=True, check=True).stdout
+    cached = _cache_folder() / f"{hashlib.sha256(data + version).hexdigest()}.json"
+    if cached.is_file():
+        return cached.read_bytes()
+    run = subprocess.run([tool, "-json", cubin], capture_output=True)
+    if run.returncode:
+        reason = run.stderr.decode(errors="replace").strip()
+        raise InputError(f"nvdisasm cannot disassemble {cubin}: {reason}")
+    _write_atomically(cached, run.stdout)
+    return run.stdout
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "warpwise"
+
+
+def _write_atomically(file: Path, content: bytes) -> None:
+    """Write a file whole or not at all; a cache that cannot be written only costs time."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as temporary:
+            temporary.write(content)
+        os.replace(temporary.name, file)
+    except OSError:
+        return

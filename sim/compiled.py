@@ -1,0 +1,208 @@
+"""All of numba's settings, the records that hold state, and the bit operations of the hot loops.
+
+`compiled` is the only user of `numba.njit`. Numba's own cache looks at the caller's file alone and
+returns old machine code when a function that it calls was edited; here the cache folder is named by
+a digest of the function's code and of everything it reads or calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from enum import EnumMeta
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
+from numpy.typing import NDArray
+
+
+def cache_folder() -> Path:
+    """Folder for everything that can be made again: compiled code, disassemblies."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("WARPWISE_CACHE") or Path(base) / "warpwise")
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _globals_read(function: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
+    """Names and values that a function takes from its module, and from modules it names."""
+    names = sorted(set(_names(function.__code__)))
+    scope = function.__globals__
+    for name in names:
+        value = scope.get(name)
+        if isinstance(value, ModuleType):
+            yield from ((f"{name}.{n}", getattr(value, n)) for n in names if hasattr(value, n))
+        elif value is not None:
+            yield name, value
+
+
+def _fingerprint(value: Any) -> str:
+    """What of a global decides the machine code: a digest, the members of an enum, or the value."""
+    digest = getattr(value, "digest", None)
+    if digest is not None:
+        return str(digest)
+    if isinstance(value, EnumMeta):
+        return repr(list(value))
+    if isinstance(value, np.dtype):
+        return repr((value.descr, value.itemsize))
+    return str(getattr(value, "__qualname__", None) or value)
+
+
+def digest_of(function: Callable[..., Any]) -> str:
+    """Hash of a function's code, of its constants, and of all that it reads or calls."""
+    code = function.__code__
+    parts = [code.co_code.hex(), repr(code.co_consts), repr(numba.config.BOUNDSCHECK)]
+    parts += [f"{name}={_fingerprint(value)}" for name, value in _globals_read(function)]
+    parts += [numba.__version__, np.__version__]
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a stage; its machine code is cached under the digest of all that it depends on."""
+    digest = digest_of(function)
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(cache_folder() / "code" / digest)
+    try:
+        result = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    result.digest = digest
+    return result
+
+
+def record(*fields: Any) -> np.dtype[Any]:
+    """A dtype whose scalars have attributes, compiled or not; nested records nest."""
+    plain = np.dtype([(f[0], _plain(f[1]), *f[2:]) for f in fields], align=True)
+    return _with_attributes(plain)
+
+
+def _plain(kind: Any) -> Any:
+    """A record without its attributes: numpy forgets the alignment of one that has them."""
+    if not isinstance(kind, np.dtype) or kind.names is None:
+        return kind
+    fields = [(name, *_field(kind, name, _plain)) for name in kind.names]
+    return np.dtype(fields, align=True)
+
+
+def _with_attributes(kind: np.dtype[Any]) -> np.dtype[Any]:
+    """The same layout, with attribute access at every level."""
+    if kind.names is None:
+        return kind
+    layout = {
+        "names": list(kind.names),
+        "formats": [_field(kind, name, _with_attributes) for name in kind.names],
+        "offsets": [kind.fields[name][1] for name in kind.names],  # type: ignore[index]
+        "itemsize": kind.itemsize,
+    }
+    return np.dtype((np.record, np.dtype(layout)))  # type: ignore[call-overload]
+
+
+def _field(
+    kind: np.dtype[Any], name: str, convert: Callable[[np.dtype[Any]], Any]
+) -> tuple[Any, tuple[int, ...]]:
+    """Converted element type and shape of a field."""
+    field = kind[name]
+    return convert(field.base), field.shape
+
+
+def allocate(dtype: np.dtype[Any], n: int) -> Any:
+    """`n` zeroed records."""
+    return np.zeros(n, dtype).view(np.recarray)
+
+
+def address(array: NDArray[Any]) -> int:
+    """Where an array's data starts; the owner must keep the array alive and contiguous."""
+    return int(array.ctypes.data)
+
+
+def pointer_to(dtype: np.dtype[Any]) -> Any:
+    """A function `at(address, i)` that gives record `i` of an array of `dtype` at `address`.
+
+    An array argument costs seven words and reference counts at every call; a record is one pointer.
+    """
+    record_type = numba.from_dtype(dtype)
+    size = dtype.itemsize
+
+    @intrinsic
+    def _at(context: Any, base: Any, index: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            offset = builder.mul(args[1], ir.Constant(ir.IntType(64), size))
+            return builder.inttoptr(
+                builder.add(args[0], offset), context.get_value_type(record_type)
+            )
+
+        return record_type(types.int64, types.int64), generate
+
+    def at(base: int, index: int) -> Any:
+        import ctypes
+
+        buffer = (ctypes.c_char * size).from_address(int(base) + int(index) * size)
+        return np.frombuffer(buffer, dtype).view(np.recarray)[0]
+
+    @overload(at)
+    def _overloaded(base, index):  # type: ignore[no-untyped-def]
+        return lambda base, index: _at(np.int64(base), np.int64(index))
+
+    at.digest = hashlib.blake2b(repr((dtype.descr, size)).encode(), digest_size=8).hexdigest()  # type: ignore[attr-defined]
+    return at
+
+
+def u(index: int) -> int:
+    """An index known to be at least 0: spares the test for Python's negative indices."""
+    return index
+
+
+@intrinsic
+def _unsigned(context: Any, x: Any) -> Any:
+    return types.uint64(types.int64), lambda c, b, s, a: a[0]
+
+
+@overload(u)
+def _u(index):  # type: ignore[no-untyped-def]
+    return lambda index: _unsigned(np.int64(index))
+
+
+@intrinsic
+def _trailing_zeros(context: Any, x: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def _population(context: Any, x: Any) -> Any:
+    return types.int64(types.int64), lambda c, b, s, a: b.ctpop(a[0])
+
+
+def lowest(x: int) -> int:
+    """Position of the lowest set bit; `x` is not 0."""
+    x = int(x)
+    return (x & -x).bit_length() - 1
+
+
+@overload(lowest)
+def _lowest(x):  # type: ignore[no-untyped-def]
+    return lambda x: _trailing_zeros(np.int64(x))
+
+
+def popcount(x: int) -> int:
+    """Number of set bits."""
+    return int(x).bit_count()
+
+
+@overload(popcount)
+def _popcount(x):  # type: ignore[no-untyped-def]
+    return lambda x: _population(np.int64(x))

@@ -1,0 +1,83 @@
+"""From the L0I's response slot through the decode stage into the instruction buffer (sm-core 2.3).
+
+The buffer of a warp holds consecutive PCs, since a taken branch empties it; an entry is known by its
+distance to the head, and a response whose entry was flushed matches none and is dropped.
+"""
+
+from __future__ import annotations
+
+from ..compiled import compiled, record, u
+from .limits import BUFFER, NEVER, WARPS
+
+SLOT_TO_ISSUE = 3  # response slot, latch, decode: one cycle each
+PIPE = 4  # power of two above SLOT_TO_ISSUE
+
+State = record(
+    ("valid", "i4"),  # warps whose oldest entry is decoded
+    ("redirected", "i4"),  # warps whose taken branch has not delivered its target yet
+    ("head", "i4", WARPS),  # PC of the oldest entry
+    ("entries", "i2", WARPS),  # in the buffer, those still being fetched included
+    ("decoded", "i2", WARPS),  # bit i: the i-th entry from the head
+    ("pipe_at", "i8", PIPE),  # by cycle: when the issue logic sees the response; 0: none
+    ("pipe_warp", "i2", PIPE),
+    ("pipe_pc", "i4", PIPE),
+    ("fetched_at", "i8", (WARPS, BUFFER)),  # by PC modulo BUFFER, for the event table
+    ("decoded_at", "i8", (WARPS, BUFFER)),
+)
+
+
+@compiled
+def respond(decode, warp, pc, visible):
+    """The L0I answers `warp`; the issue logic sees the instruction in cycle `visible`."""
+    slot = visible & (PIPE - 1)
+    decode.pipe_at[u(slot)] = visible
+    decode.pipe_warp[u(slot)] = warp
+    decode.pipe_pc[u(slot)] = pc
+
+
+@compiled
+def step(decode, now):
+    """The response that left the decode stage at the end of the last cycle becomes valid."""
+    slot = now & (PIPE - 1)
+    if decode.pipe_at[u(slot)] != now:
+        return
+    decode.pipe_at[u(slot)] = 0
+    warp = int(decode.pipe_warp[u(slot)])
+    pc = int(decode.pipe_pc[u(slot)])
+    distance = pc - decode.head[u(warp)]
+    if 0 <= distance < decode.entries[u(warp)]:
+        decode.decoded[u(warp)] |= 1 << distance
+        decode.decoded_at[u(warp), u(pc % BUFFER)] = now - 1
+        if distance == 0:
+            decode.valid |= 1 << warp
+            decode.redirected &= ~(1 << warp)
+
+
+@compiled
+def pop(decode, warp):
+    """The oldest entry leaves the buffer."""
+    decode.head[u(warp)] += 1
+    decode.entries[u(warp)] -= 1
+    decode.decoded[u(warp)] >>= 1
+    if decode.decoded[u(warp)] & 1 == 0:
+        decode.valid &= ~(1 << warp)
+
+
+@compiled
+def redirect(decode, warp, pc):
+    """Empty the buffer; the next entry will be `pc`."""
+    decode.head[u(warp)] = pc
+    decode.entries[u(warp)] = 0
+    decode.decoded[u(warp)] = 0
+    decode.valid &= ~(1 << warp)
+    decode.redirected |= 1 << warp
+
+
+@compiled
+def next_at(decode, now):
+    """The next cycle in which an instruction becomes valid."""
+    at = NEVER
+    for slot in range(PIPE):
+        if decode.pipe_at[u(slot)] > now:
+            at = min(at, decode.pipe_at[u(slot)])
+    return at

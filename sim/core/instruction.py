@@ -1,0 +1,113 @@
+"""Static facts of one instruction, decoded once per PC, and the streams of a kernel's warps."""
+
+from __future__ import annotations
+
+from ..compiled import pointer_to, record
+from .limits import BANKS, SLOTS
+
+
+# Routes: which way an instruction takes after Control.
+FIXED = 0  # Allocate, read window, unit
+SPECIAL = 1  # variable latency, straight to its unit
+DOUBLE = 2  # the FP64 unit that all sub-cores of an SM share
+QUEUED = 3  # the sub-core's memory queue
+
+# What BAR does.
+SYNC = 1  # arrives and waits
+ARRIVE = 2
+
+# Data paths of a granted memory instruction.
+NO_ACCESS = 0  # SHFL, S2R
+L1_LOAD = 1
+L1_STORE = 2
+L2_READ = 3  # past the L1D: atomics with a result
+L2_WRITE = 4  # reductions
+SHARED = 5
+CONSTANT = 6
+
+INSTRUCTION = record(
+    ("route", "i2"),
+    ("unit", "i2"),  # isa.Unit
+    ("distance", "i2"),  # cycles to the next issue of the same warp, from stall count and yield
+    ("wait_mask", "i2"),
+    ("write_counter", "i1"),  # -1: none
+    ("read_counter", "i1"),
+    ("reuse", "i2"),
+    ("hold", "i2"),  # extra cycles that the issue port stays taken
+    ("window", "i2"),  # cycles to read the operands
+    ("interval", "i4"),  # cycles that the unit's input stays taken
+    ("latency", "i4"),
+    ("read_latency", "i4"),  # variable latency: issue to release of the sources
+    ("read_with_result", "i2"),
+    ("n_sources", "i2"),  # operands that are registers
+    ("source", "i2", SLOTS),  # first register of an operand slot
+    ("source_count", "i2", SLOTS),
+    ("reads", "i2", BANKS),  # distinct registers, before the register-file cache
+    ("dest", "i2"),  # first register written
+    ("dest_count", "i2"),
+    ("writes", "i2", BANKS),  # registers written
+    ("clock", "i2"),  # reads the clock
+    ("barrier", "i2"),  # SYNC, ARRIVE or 0
+    ("barrier_id", "i2"),
+    ("barrier_warps", "i4"),  # 0: all warps of the CTA
+    ("gate", "i2"),  # DEPBAR
+    ("gate_counter", "i2"),
+    ("gate_limit", "i2"),
+    ("gate_mask", "i2"),  # counters that must be zero besides
+    ("accesses", "i2"),  # has a row in the trace's address stream
+    ("path", "i2"),  # data path
+    ("stores", "i2"),  # returns nothing
+    ("l1tex", "i2"),  # waits for it are long-scoreboard stalls
+    ("occupancy", "i2"),  # of the address stage
+    ("grant", "i2"),  # issue to grant, unloaded
+    ("data", "i4"),  # grant to first beat of the result, unloaded hit
+    ("beat", "i2"),  # cycles of a beat
+    ("per_beat", "i2"),  # registers of a beat
+)
+
+STREAM = record(
+    ("path", "i8"),  # first element in the array of path elements
+    ("length", "i8"),
+    ("access", "i8"),  # first row in the array of accesses
+    ("clock", "i8"),  # first element in the array of clock reads
+)
+
+ACCESS = record(
+    ("first", "i8"),  # of its lines
+    ("lines", "i4"),  # distinct 128-byte lines
+    ("wavefronts", "i4"),  # cycles of the L1 or shared-memory data stage
+)
+
+LINE = record(("line", "i8"), ("sectors", "i2"))
+
+PC = record(("pc", "i4"))
+CLOCK = record(("cycle", "i8"))
+COUNT = record(("issued", "i8"), ("cycles", "i8"))
+
+instruction_at = pointer_to(INSTRUCTION)
+stream_at = pointer_to(STREAM)
+access_at = pointer_to(ACCESS)
+line_at = pointer_to(LINE)
+pc_at = pointer_to(PC)
+clock_at = pointer_to(CLOCK)
+count_at = pointer_to(COUNT)
+
+KERNEL = record(
+    ("program", "i8"),  # addresses of arrays
+    ("streams", "i8"),  # CTA by CTA, warp by warp
+    ("pcs", "i8"),
+    ("accesses", "i8"),
+    ("lines", "i8"),
+    ("clocks", "i8"),  # 0: not recorded
+    ("counts", "i8"),  # issues and cycles per PC
+    ("events", "i8"),  # 0: not recorded
+    ("event_capacity", "i8"),
+    ("event_next", "i8"),
+    ("n_instructions", "i8"),
+    ("n_ctas", "i8"),
+    ("warps_per_cta", "i8"),
+    ("ctas_per_sm", "i8"),
+    ("l1_ways", "i8"),  # left by shared memory
+    ("warm_icache", "i2"),
+    ("warm_l1", "i2"),
+)

@@ -1,0 +1,150 @@
+"""One sub-core: its record, and the order of its stages.
+
+Back to front, so that each latch moves at most once a cycle and a freed one is refilled in the same
+cycle. A visit returns nothing; it leaves in `next_at` the next cycle in which anything can change.
+"""
+
+from __future__ import annotations
+
+from .. import stalls
+from ..compiled import compiled, lowest, record, u
+from . import (
+    allocate,
+    control,
+    decode,
+    dependence,
+    execute,
+    fetch,
+    fp64_queue,
+    issue,
+    l0_icache,
+    memory_queue,
+    register_file,
+    stream_buffer,
+    warps,
+    wheel,
+    writeback,
+)
+from .limits import NEVER
+
+SUBCORE = record(
+    ("number", "i2"),
+    ("next_at", "i8"),  # next cycle with something to do
+    ("warps", warps.State),
+    ("fetch", fetch.State),
+    ("l0i", l0_icache.State),
+    ("stream", stream_buffer.State),
+    ("decode", decode.State),
+    ("issue", issue.State),
+    ("dependence", dependence.State),
+    ("control", control.State),
+    ("allocate", allocate.State),
+    ("ports", register_file.State),
+    ("execute", execute.State),
+    ("fp64", fp64_queue.State),
+    ("memory_queue", memory_queue.State),
+    ("writeback", writeback.State),
+    ("wheel", wheel.State),
+    ("stalls", stalls.State),
+)
+
+
+@compiled
+def launch(sc, kernel, machine, warp, stream, serial, now):
+    """A warp takes place `warp`; it may fetch from the next cycle on."""
+    bit = 1 << warp
+    sc.warps.resident |= bit
+    sc.warps.live |= bit
+    sc.warps.serial[u(warp)] = serial
+    sc.warps.position[u(warp)] = stream.path
+    sc.warps.left[u(warp)] = stream.length
+    sc.warps.access[u(warp)] = stream.access
+    sc.warps.clock[u(warp)] = stream.clock
+    sc.issue.issued_at[u(warp)] = now
+    dependence.reset(sc.dependence, warp)
+    decode.redirect(sc.decode, warp, issue.first_pc(kernel, stream))
+    sc.decode.redirected &= ~bit
+    fetch.update_room(sc, machine, warp)
+    issue.set_head(sc, kernel, warp)
+    sc.next_at = min(sc.next_at, now + 1)
+
+
+@compiled
+def _happen(sc, now):
+    """What the wheel holds for this cycle becomes visible."""
+    event, stall_end = wheel.vacate(sc.wheel, now)
+    sc.issue.stalled &= ~stall_end
+    while event:
+        what = int(sc.wheel.what[u(event)])
+        warp = int(sc.wheel.warp[u(event)])
+        if what == wheel.COUNTER:
+            counter, delta = int(sc.wheel.counter[u(event)]), int(sc.wheel.delta[u(event)])
+            dependence.change(sc.dependence, warp, counter, delta)
+        elif what == wheel.GATE:
+            dependence.enforce(sc.dependence, warp)
+        elif what == wheel.RELEASE:
+            sc.issue.barrier &= ~(1 << warp)
+        else:
+            sc.fetch.redirecting &= ~(1 << warp)
+        event = wheel.give_back(sc.wheel, event)
+
+
+@compiled
+def reclaimable(sc):
+    """Warps that have exited and have nothing in flight."""
+    mask = 0
+    exited = int(sc.warps.exited)
+    while exited:
+        warp = lowest(exited)
+        exited &= exited - 1
+        idle = sc.writeback.in_flight[u(warp)] == 0
+        if idle and sc.dependence.nonzero[u(warp)] == 0:
+            mask |= 1 << warp
+    return mask
+
+
+@compiled
+def reclaim(sc, warp):
+    """The warp's place is free."""
+    sc.warps.resident &= ~(1 << warp)
+    sc.warps.exited &= ~(1 << warp)
+
+
+@compiled
+def step(sc, sm, kernel, machine, now):
+    """One cycle; returns the PC issued, or -1."""
+    stalls.catch_up(sc, machine, now)
+    _happen(sc, now)
+    decode.step(sc.decode, now)
+    writeback.step(sc, kernel, machine, now)
+    execute.step(sc, kernel, machine, now)
+    memory_queue.step(sc, kernel, machine, now)
+    allocate.step(sc, kernel, machine, now)
+    control.step(sc, kernel)
+    greedy = int(sc.issue.greedy)
+    issued = issue.step(sc, sm, kernel, machine, now)
+    slot_taken = fetch.step(sc, kernel, machine, greedy, now)
+    l0_icache.step(sc, machine, now, slot_taken)
+    sc.stalls.counted_until = now + 1
+    sc.next_at = _next_at(sc, machine, issued >= 0, now)
+    return issued
+
+
+@compiled
+def _next_at(sc, machine, issued, now):
+    """The next cycle in which a stage has something to do."""
+    fetching = int(sc.fetch.room) & ~int(sc.fetch.redirecting)
+    if issued or sc.control.latch.full or sc.allocate.latch.full:
+        return now + 1
+    if fetching and not sc.l0i.refused:
+        return now + 1
+    at = wheel.next_after(sc.wheel, now, NEVER)
+    at = min(at, decode.next_at(sc.decode, now))
+    at = min(at, writeback.next_at(sc, sc.warps.exited != 0))
+    at = min(at, execute.next_at(sc.execute, now))
+    at = min(at, memory_queue.next_at(sc.memory_queue, now))
+    at = min(at, l0_icache.next_at(sc, now))
+    if issue.ready(sc):
+        at = min(at, max(sc.issue.free_at, now + 1))
+        at = min(at, execute.next_free(sc.execute, now))
+    return at

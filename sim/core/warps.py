@@ -1,0 +1,34 @@
+"""The warps of a sub-core: their place in the trace, their age, their end (sm-core 1.4 to 1.6)."""
+
+from __future__ import annotations
+
+from ..compiled import compiled, lowest, record, u
+from .limits import WARPS
+
+State = record(
+    ("resident", "i4"),  # warp slots in use
+    ("live", "i4"),  # warps with instructions left to issue
+    ("exited", "i4"),  # warps that issued their last instruction and still have some in flight
+    ("serial", "i8", WARPS),  # launch order; the highest is the youngest
+    ("position", "i8", WARPS),  # next instruction in the array of path elements
+    ("left", "i8", WARPS),  # dynamic instructions not issued yet
+    ("access", "i8", WARPS),  # next row of the address stream
+    ("clock", "i8", WARPS),  # next element for a clock read
+    ("cta_slot", "i2", WARPS),
+    ("cta", "i4", WARPS),
+    ("number", "i2", WARPS),  # in its CTA
+    ("unit", "i2", WARPS),  # of the next instruction
+)
+
+
+@compiled
+def youngest(warps, among):
+    """The youngest warp of a mask that is not 0."""
+    best = lowest(among)
+    among &= among - 1
+    while among:
+        warp = lowest(among)
+        among &= among - 1
+        if warps.serial[u(warp)] > warps.serial[u(best)]:
+            best = warp
+    return best

@@ -1,0 +1,106 @@
+"""A sub-core's timing wheel: what will change, and in which cycle the issue logic sees it.
+
+One bit a warp says that its stall count ends in a slot's cycle; everything else is a linked event.
+"""
+
+from __future__ import annotations
+
+from ..compiled import compiled, lowest, record, u
+
+SLOTS = 1024  # the farthest event; memory replies wait in the SM until they are near
+BITS = 32  # slots of an occupancy word
+WORDS = SLOTS // BITS
+EVENTS = 512
+
+
+# Kinds of event.
+COUNTER = 0  # a dependence counter changes by `delta`
+GATE = 1  # a DEPBAR takes effect
+RELEASE = 2  # a CTA barrier lets the warp go
+REDIRECT = 3  # the target of a taken branch may be fetched
+
+
+State = record(
+    ("occupied", "i8", WORDS),  # one bit a slot
+    ("stall_end", "i4", SLOTS),  # warps
+    ("head", "i2", SLOTS),  # first event, numbered from 1; 0: none
+    ("n_events", "i2"),  # ever taken from the pool
+    ("free", "i2"),  # first event given back
+    ("next", "i2", EVENTS + 1),
+    ("what", "i2", EVENTS + 1),
+    ("warp", "i2", EVENTS + 1),
+    ("counter", "i2", EVENTS + 1),
+    ("delta", "i1", EVENTS + 1),
+    ("overflow", "i2"),  # an event did not fit: the run must end
+)
+
+
+@compiled
+def _occupy(wheel, cycle):
+    slot = cycle & (SLOTS - 1)
+    wheel.occupied[u(slot // BITS)] |= 1 << (slot % BITS)
+    return slot
+
+
+@compiled
+def end_stall(wheel, warp, cycle):
+    """Let `warp` issue again from `cycle` on."""
+    slot = _occupy(wheel, cycle)
+    wheel.stall_end[u(slot)] |= 1 << warp
+
+
+@compiled
+def post(wheel, now, cycle, what, warp, counter, delta):
+    """Put an event into the slot of `cycle`, which is later than `now`."""
+    event = int(wheel.free)
+    if event:
+        wheel.free = wheel.next[u(event)]
+    elif wheel.n_events < EVENTS:
+        wheel.n_events += 1
+        event = int(wheel.n_events)
+    if event == 0 or cycle - now >= SLOTS or cycle <= now:
+        wheel.overflow = 1
+        return
+    slot = _occupy(wheel, cycle)
+    wheel.what[u(event)] = what
+    wheel.warp[u(event)] = warp
+    wheel.counter[u(event)] = counter
+    wheel.delta[u(event)] = delta
+    wheel.next[u(event)] = wheel.head[u(slot)]
+    wheel.head[u(slot)] = event
+
+
+@compiled
+def next_after(wheel, now, never):
+    """The first occupied cycle after `now`, or `never`."""
+    start = (now + 1) & (SLOTS - 1)
+    word = start // BITS
+    bits = int(wheel.occupied[u(word)]) & (-1 << (start % BITS))
+    for _ in range(WORDS + 1):  # the first word once more, for its slots before `start`
+        if bits:
+            slot = word * BITS + lowest(bits)
+            return now + 1 + ((slot - start) & (SLOTS - 1))
+        word = (word + 1) & (WORDS - 1)
+        bits = int(wheel.occupied[u(word)])
+    return never
+
+
+@compiled
+def vacate(wheel, now):
+    """Empty the slot of `now`: its first event (0: none) and the warps whose stall ends."""
+    slot = now & (SLOTS - 1)
+    wheel.occupied[u(slot // BITS)] &= ~(1 << (slot % BITS))
+    event = int(wheel.head[u(slot)])
+    stall_end = int(wheel.stall_end[u(slot)])
+    wheel.head[u(slot)] = 0
+    wheel.stall_end[u(slot)] = 0
+    return event, stall_end
+
+
+@compiled
+def give_back(wheel, event):
+    """Return an event to the pool; gives the next one of its slot."""
+    following = int(wheel.next[u(event)])
+    wheel.next[u(event)] = wheel.free
+    wheel.free = event
+    return following

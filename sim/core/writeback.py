@@ -1,0 +1,173 @@
+"""Results on their way into the register file (sm-core 6.1, 6.2).
+
+Order of precedence for a bank's write port in a cycle: fixed-latency results, special-function
+results, results from the SM (loads, FP64). A fixed-latency result that finds its port taken waits
+in the result queue, which nobody sees (consumers use the bypass); a load is one cycle late.
+"""
+
+from __future__ import annotations
+
+from .. import events
+from ..compiled import compiled, record, u
+from . import queue, wheel
+from .instruction import instruction_at
+from .limits import BANKS, NEVER, WARPS
+
+State = record(
+    ("fixed", queue.queue_of(64)),  # result queue, by arrival
+    ("awaited", "i8"),  # fixed-latency instructions in flight with a write counter
+    ("special", queue.queue_of(16)),  # by the cycle of the write
+    ("load", queue.queue_of(256)),  # by the cycle of the first beat; one latch serves them in order
+    ("latch_free", "i8"),  # cycle from which the latch takes the next load
+    ("beat_at", "i8"),  # cycle in which the latch's current beat ends; 0: not begun
+    ("registers_done", "i8"),  # of the load in the latch
+    ("port_at", "i8", BANKS),  # last cycle in which a bank was written
+    ("port_used", "i8", BANKS),  # writes in that cycle
+    ("in_flight", "i2", WARPS),  # instructions issued and not retired
+)
+
+
+@compiled
+def retire(sc, kernel, entry, cycle, now):
+    """An instruction is done in `cycle`; its write counter drops so that issue sees it next."""
+    warp = int(entry.warp)
+    sc.writeback.in_flight[u(warp)] -= 1
+    inst = instruction_at(kernel.program, entry.pc)
+    visible = max(cycle, now) + 1
+    if inst.write_counter >= 0:
+        wheel.post(sc.wheel, now, visible, wheel.COUNTER, warp, inst.write_counter, -1)
+    if inst.read_with_result and inst.read_counter >= 0:
+        wheel.post(sc.wheel, now, visible, wheel.COUNTER, warp, inst.read_counter, -1)
+    events.written(kernel, entry.event, cycle)
+
+
+@compiled
+def _claim(results, bank, writes, cycle, n_ports):
+    """The cycle in which `bank` takes the last of `writes` registers, `cycle` at the earliest."""
+    for _ in range(writes):
+        if results.port_at[u(bank)] < cycle:
+            results.port_at[u(bank)] = cycle
+            results.port_used[u(bank)] = 0
+        elif results.port_used[u(bank)] == n_ports:
+            results.port_at[u(bank)] += 1
+            results.port_used[u(bank)] = 0
+        results.port_used[u(bank)] += 1
+        cycle = int(results.port_at[u(bank)])
+    return cycle
+
+
+@compiled
+def _port_free(results, bank, cycle, n_ports):
+    at = results.port_at[u(bank)]
+    return at < cycle or (at == cycle and results.port_used[u(bank)] < n_ports)
+
+
+@compiled
+def _write_fixed(sc, kernel, n_ports, now):
+    """Every fixed-latency result that arrived before `now` finds its write cycle, oldest first."""
+    results = sc.writeback
+    while queue.length(results.fixed) and queue.front(results.fixed).at < now:
+        entry = queue.front(results.fixed)
+        inst = instruction_at(kernel.program, entry.pc)
+        cycle = entry.at + 1
+        for bank in range(BANKS):
+            writes = int(inst.writes[u(bank)])
+            cycle = max(cycle, _claim(results, bank, writes, entry.at + 1, n_ports))
+        retire(sc, kernel, entry, cycle, now)
+        if inst.write_counter >= 0:
+            results.awaited -= 1
+        queue.pop(results.fixed)
+
+
+@compiled
+def _write_special(sc, kernel, n_ports, now):
+    """The oldest special-function result is written, or tries again in the next cycle."""
+    results = sc.writeback
+    while queue.length(results.special) and queue.front(results.special).at <= now:
+        entry = queue.front(results.special)
+        inst = instruction_at(kernel.program, entry.pc)
+        if not _ports_free(results, int(inst.dest), int(inst.dest_count), now, n_ports):
+            entry.at = now + 1
+            return
+        _take_ports(results, int(inst.dest), int(inst.dest_count), now, n_ports)
+        retire(sc, kernel, entry, now, now)
+        queue.pop(results.special)
+
+
+@compiled
+def _ports_free(results, first, count, now, n_ports):
+    for register in range(first, first + count):
+        if not _port_free(results, register & 1, now, n_ports):
+            return False
+    return True
+
+
+@compiled
+def _take_ports(results, first, count, now, n_ports):
+    for register in range(first, first + count):
+        _claim(results, register & 1, 1, now, n_ports)
+
+
+@compiled
+def _write_load(sc, kernel, n_ports, now):
+    """The latch of results from the SM writes the registers of one beat when the beat ends."""
+    results = sc.writeback
+    while queue.length(results.load):
+        entry = queue.front(results.load)
+        inst = instruction_at(kernel.program, entry.pc)
+        if results.beat_at == 0:
+            if max(entry.at, results.latch_free) > now:
+                return
+            results.beat_at = max(entry.at, results.latch_free) + inst.beat - 1
+        if results.beat_at > now:
+            return
+        left = int(inst.dest_count) - int(results.registers_done)
+        first = int(inst.dest) + int(results.registers_done)
+        count = min(left, int(inst.per_beat))
+        if not _ports_free(results, first, count, now, n_ports):
+            results.beat_at = now + 1
+            return
+        _take_ports(results, first, count, now, n_ports)
+        if left > count:
+            results.registers_done += count
+            results.beat_at = now + inst.beat
+            return
+        retire(sc, kernel, entry, now, now)
+        queue.pop(results.load)
+        results.registers_done = 0
+        results.beat_at = 0
+        results.latch_free = now + 1
+
+
+@compiled
+def push_fixed(sc, inst, at, warp, pc, event):
+    """A fixed-latency result will arrive in the result queue in cycle `at`."""
+    queue.push(sc.writeback.fixed, at, warp, pc, 0, event)
+    if inst.write_counter >= 0:
+        sc.writeback.awaited += 1
+
+
+@compiled
+def step(sc, kernel, machine, now):
+    """Write what is due, in order of precedence."""
+    n_ports = machine.sm.register_file.write_ports
+    _write_fixed(sc, kernel, n_ports, now)
+    _write_special(sc, kernel, n_ports, now)
+    _write_load(sc, kernel, n_ports, now)
+
+
+@compiled
+def next_at(sc, exiting):
+    """The next cycle with work; fixed-latency results count only if somebody waits for one."""
+    results = sc.writeback
+    at = NEVER
+    if queue.length(results.fixed) and (exiting or results.awaited):
+        at = queue.front(results.fixed).at + 1
+    if queue.length(results.special):
+        at = min(at, queue.front(results.special).at)
+    if queue.length(results.load):
+        if results.beat_at:
+            at = min(at, results.beat_at)
+        else:
+            at = min(at, max(queue.front(results.load).at, results.latch_free))
+    return at

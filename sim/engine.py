@@ -1,0 +1,143 @@
+"""The Python side of a run: allocate the GPU, run it window by window, watch its progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..isa.errors import DeadlockError, WarpwiseError
+from ..traces.kernel import Kernel
+from . import report_stuck
+from .compiled import address, allocate
+from .core.instruction import COUNT
+from .core.limits import NEVER, SUBCORES
+from .events import EVENT
+from .gpu import gpu as whole
+from .gpu.l2 import SET
+from .lowering import Streams, kernel_record, program_table
+from .machine.load import Machine
+from .machine.record import to_record
+from .occupancy import Occupancy, occupancy
+from .sm.sm import SM
+
+PATIENCE = 200_000  # cycles without progress that end a run
+WINDOWS_PER_CALL = 64  # between two looks at the clock
+
+Progress = Callable[[int, int, int], None]  # cycle, CTAs started, CTAs in all
+
+
+@dataclass
+class RunState:
+    """The arrays of one kernel's simulation after its end."""
+
+    kernel: Kernel
+    machine: Machine
+    occupancy: Occupancy
+    streams: Streams
+    sms: Any
+    gpu: Any
+    counts: NDArray[Any]
+    events: NDArray[Any]
+    execution_cycles: int
+    launch_cycles: int
+    wall_s: float
+
+
+def simulate(
+    kernel: Kernel,
+    machine: Machine,
+    sms: int | None = None,
+    max_cycles: int | None = None,
+    events: bool = False,
+    progress: Progress | None = None,
+    window: int | None = None,
+) -> RunState:
+    """Simulate one kernel on a cold GPU.
+
+    `sms` uses only the first so many SMs; `window` shortens the windows between SMs and L2 (any
+    length up to the L2's round trip gives the same cycles). Raises DeadlockError if the kernel
+    makes no progress or runs past `max_cycles`.
+    """
+    start = time.perf_counter()
+    n_sms = min(sms or machine.gpu.sms, machine.gpu.sms)
+    table = program_table(kernel.program, machine.gpu)
+    streams = Streams(kernel, machine.gpu, table)
+    place = occupancy(kernel, machine.gpu, n_sms)
+    record = kernel_record(kernel, streams, place.ctas, place.l1_ways)
+    counts = allocate(COUNT, len(table))
+    record[0].counts = address(counts)
+    recorded = allocate(EVENT, streams.warp_inst if events else 0)
+    if len(recorded):
+        record[0].events = address(recorded)
+        record[0].event_capacity = len(recorded)
+    machine_record = to_record(machine.gpu)
+    sm_array = allocate(SM, n_sms)
+    l2_sets = allocate(SET, _l2_sets(machine))
+    gpu_array = allocate(whole.GPU, 1)
+    gpu = gpu_array[0]
+    gpu.kernel, gpu.machine, gpu.sms = address(record), address(machine_record), address(sm_array)
+    gpu.n_sms = n_sms
+    gpu.l2.sets, gpu.l2.n_sets = address(l2_sets), len(l2_sets)
+    whole.begin_kernel(gpu)
+    length = min(window or machine.gpu.l2.round_trip, machine.gpu.l2.round_trip)
+    _run(gpu_array, kernel, sm_array, table, length, max_cycles or NEVER, progress)
+    return RunState(
+        kernel,
+        machine,
+        place,
+        streams,
+        sm_array,
+        gpu,
+        counts,
+        recorded[: int(record[0].event_next)],
+        int(whole.execution_cycles(gpu)),
+        machine.gpu.launch.latency_cycles,
+        time.perf_counter() - start,
+    )
+
+
+def _l2_sets(machine: Machine) -> int:
+    l2 = machine.gpu.l2
+    return l2.size_kib * 1024 // (l2.line_bytes * l2.ways)
+
+
+def _run(
+    gpu_array: Any,
+    kernel: Kernel,
+    sms: Any,
+    table: NDArray[Any],
+    window: int,
+    max_cycle: int,
+    progress: Progress | None,
+) -> None:
+    gpu = gpu_array[0]
+    status = whole.RUNNING
+    while status == whole.RUNNING:
+        status = whole.run(gpu_array, WINDOWS_PER_CALL, window, max_cycle, PATIENCE)
+        if progress:
+            progress(int(gpu.now), int(gpu.dispatch.next_cta), kernel.n_ctas)
+        if status == whole.FAILED:
+            raise WarpwiseError(
+                f"{kernel.name}: a table of the engine overflowed before cycle {gpu.now}; "
+                "please report this with the trace"
+            )
+        if status == whole.STILL or (status == whole.RUNNING and gpu.now >= max_cycle):
+            why = "makes no progress" if status == whole.STILL else "reached the cycle limit"
+            report = report_stuck.describe(kernel, sms, table, int(gpu.now))
+            raise DeadlockError(f"{kernel.name} {why} at cycle {int(gpu.now)}\n{report}")
+
+
+def subcores(sms: Any) -> list[Any]:
+    """All sub-core records, SM by SM."""
+    return [sm["subcores"][s] for sm in sms for s in range(SUBCORES)]
+
+
+def stall_cycles(state: RunState) -> NDArray[np.int64]:
+    """Warp-cycles in each of `stalls.STATES`, over the whole GPU."""
+    total: NDArray[np.int64] = state.sms["subcores"]["stalls"]["cycles"].sum(axis=(0, 1))
+    return total

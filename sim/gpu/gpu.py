@@ -1,0 +1,142 @@
+"""The whole GPU: SMs run in windows, then the L2 serves what they sent (engine 3.4, 4.5).
+
+A window is as long as the shortest round trip from an SM to the L2, so an answer never falls into
+the window of its request, and an SM can run a window alone. Requests are served in order of
+(cycle, SM, order within the SM).
+"""
+
+from __future__ import annotations
+
+from ..compiled import compiled, pointer_to, record, u
+from ..core.instruction import KERNEL
+from ..machine.record import MACHINE
+from ..sm import outbox, sm
+from . import dispatch, dram, l2
+from .dispatch import sm_at
+
+kernel_at = pointer_to(KERNEL)
+machine_at = pointer_to(MACHINE)
+
+# How a call of `run` ends.
+RUNNING = 0
+DONE = 1
+STILL = 2  # no warp has issued or left for too long
+FAILED = 3  # a fixed-size table was too small
+
+GPU = record(
+    ("kernel", "i8"),  # addresses
+    ("machine", "i8"),
+    ("sms", "i8"),
+    ("n_sms", "i8"),
+    ("now", "i8"),  # first cycle of the next window
+    ("stores_done", "i8"),  # cycle in which the last store is acknowledged
+    ("dispatch", dispatch.STATE),
+    ("l2", l2.STATE),
+    ("dram", dram.STATE),
+    ("cursor", "i8", 256),  # next request of each SM, while a window is served
+)
+
+
+@compiled
+def begin_kernel(gpu):
+    """Start a kernel on an empty GPU."""
+    kernel, machine = kernel_at(gpu.kernel, 0), machine_at(gpu.machine, 0)
+    for s in range(gpu.n_sms):
+        sm.begin_kernel(sm_at(gpu.sms, s), s)
+    dispatch.first_wave(gpu.dispatch, gpu.sms, gpu.n_sms, kernel, machine)
+
+
+@compiled
+def _run_sms(gpu, kernel, machine, until):
+    """Run every SM to the end of the window; freed places are refilled in order of time."""
+    for s in range(gpu.n_sms):
+        more = gpu.dispatch.next_cta < kernel.n_ctas
+        sm.run(sm_at(gpu.sms, s), kernel, machine, until, more)
+    s = dispatch.earliest_release(gpu.sms, gpu.n_sms, gpu.dispatch.last_sm)
+    while s >= 0:
+        unit = sm_at(gpu.sms, s)
+        dispatch.refill(gpu.dispatch, unit, kernel, machine)
+        more = gpu.dispatch.next_cta < kernel.n_ctas
+        sm.run(unit, kernel, machine, until, more)
+        s = dispatch.earliest_release(gpu.sms, gpu.n_sms, gpu.dispatch.last_sm)
+
+
+@compiled
+def _serve(gpu, machine, unit, request):
+    at = l2.serve(gpu.l2, gpu.dram, machine, request)
+    if request.kind == outbox.WRITE:
+        gpu.stores_done = max(gpu.stores_done, at)
+    else:
+        outbox.answer(unit, at, request.kind, request.id)
+
+
+@compiled
+def _serve_window(gpu, machine, begin, until):
+    """The L2 serves the window's requests in order of (cycle, SM, order within the SM)."""
+    pending = 0
+    for s in range(gpu.n_sms):
+        gpu.cursor[u(s)] = 0
+        pending += sm_at(gpu.sms, s).out.n
+    cycle = begin
+    while pending and cycle < until:
+        for s in range(gpu.n_sms):
+            unit = sm_at(gpu.sms, s)
+            k = gpu.cursor[u(s)]
+            while k < unit.out.n and unit.out.request[u(k)].at == cycle:
+                _serve(gpu, machine, unit, unit.out.request[u(k)])
+                k += 1
+                pending -= 1
+            gpu.cursor[u(s)] = k
+        cycle += 1
+    for s in range(gpu.n_sms):
+        sm_at(gpu.sms, s).out.n = 0
+
+
+@compiled
+def _finished(gpu, kernel):
+    if gpu.dispatch.next_cta < kernel.n_ctas:
+        return False
+    for s in range(gpu.n_sms):
+        if sm_at(gpu.sms, s).cta.assigned:
+            return False
+    return True
+
+
+@compiled
+def _status(gpu, kernel, patience):
+    last = 0
+    for s in range(gpu.n_sms):
+        unit = sm_at(gpu.sms, s)
+        if sm.failure(unit):
+            return FAILED
+        last = max(last, unit.progress_at)
+    if _finished(gpu, kernel):
+        return DONE
+    if gpu.now - last > patience:
+        return STILL
+    return RUNNING
+
+
+@compiled
+def run(gpu_array, windows, window, max_cycle, patience):
+    """Simulate up to `windows` windows of `window` cycles, not beyond `max_cycle`."""
+    gpu = gpu_array[0]
+    kernel, machine = kernel_at(gpu.kernel, 0), machine_at(gpu.machine, 0)
+    for _ in range(windows):
+        until = min(gpu.now + window, max_cycle)
+        _run_sms(gpu, kernel, machine, until)
+        _serve_window(gpu, machine, gpu.now, until)
+        gpu.now = until
+        status = _status(gpu, kernel, patience)
+        if status != RUNNING or until == max_cycle:
+            return status
+    return RUNNING
+
+
+@compiled
+def execution_cycles(gpu):
+    """Cycles from the first dispatch until the last CTA has ended and its stores are done."""
+    last = gpu.stores_done
+    for s in range(gpu.n_sms):
+        last = max(last, sm_at(gpu.sms, s).cta.last_end)
+    return last + 1

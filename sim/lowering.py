@@ -1,0 +1,327 @@
+"""A trace and a machine, turned into the flat arrays that compiled stages read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..isa.program import NO_COUNTER, Access, Instruction, Kind, Program, Space, Unit
+from ..traces.kernel import WARP_SIZE, Kernel
+from .compiled import address, allocate, compiled
+from .core import instruction as core
+from .core.limits import SLOTS
+from .machine.schema import AddressTiming, Gpu
+from .sm import coalescer
+
+_WIDTHS = {64: 1, 128: 2}  # index into the timings for 32, 64 and 128 bits; narrower as 32
+_PREDICATE_BARRIERS = {"SYNC": core.SYNC, "RED": core.SYNC, "ARV": core.ARRIVE}
+
+
+def program_table(program: Program, gpu: Gpu) -> NDArray[Any]:
+    """One `INSTRUCTION` record for each static instruction."""
+    table = allocate(core.INSTRUCTION, len(program))
+    for row, inst in zip(table, program.instructions, strict=True):
+        _set_control(row, inst, gpu)
+        _set_registers(row, inst, gpu)
+        _set_unit(row, inst, gpu)
+        _set_synchronisation(row, inst)
+        if inst.unit == Unit.MEMORY:
+            _set_memory(row, inst, gpu)
+    return table
+
+
+def _distance(inst: Instruction, gpu: Gpu) -> int:
+    """Cycles to the next issue of the same warp (sm-core 3.6)."""
+    stall, issue = inst.control.stall, gpu.sm.issue
+    if stall == 0 and inst.control.yield_:
+        return issue.long_stall_cycles
+    if stall > issue.unyielded_stall_limit and not inst.control.yield_:
+        return issue.unyielded_stall_cycles
+    if stall <= 1:
+        return 2 if inst.control.yield_ else 1
+    return stall
+
+
+def _counter(number: int) -> int:
+    return -1 if number == NO_COUNTER else number
+
+
+def _set_control(row: Any, inst: Instruction, gpu: Gpu) -> None:
+    row.distance = _distance(inst, gpu)
+    row.wait_mask = inst.control.wait_mask
+    row.write_counter = _counter(inst.control.write_counter)
+    row.read_counter = _counter(inst.control.read_counter)
+    row.reuse = inst.control.reuse
+
+
+def _set_registers(row: Any, inst: Instruction, gpu: Gpu) -> None:
+    registers = set()
+    for source in inst.sources:
+        if source.slot < SLOTS:
+            row.source[source.slot] = source.first
+            row.source_count[source.slot] = source.count
+            registers.update(range(source.first, source.first + source.count))
+    row.n_sources = len(inst.sources)
+    row.reads = [sum(r % 2 == bank for r in registers) for bank in (0, 1)]
+    written = {r for d in inst.dests for r in range(d.first, d.first + d.count)}
+    row.writes = [sum(r % 2 == bank for r in written) for bank in (0, 1)]
+    if inst.dests:
+        row.dest = inst.dests[0].first
+        row.dest_count = inst.dests[0].count
+    wide = inst.unit == Unit.TENSOR and any(s.count >= 4 for s in inst.sources)
+    ports = gpu.sm.register_file
+    row.window = ports.wide_read_window if wide else ports.read_window
+
+
+def _route(inst: Instruction) -> int:
+    if inst.unit == Unit.MEMORY:
+        return core.QUEUED
+    if inst.unit == Unit.FP64:
+        return core.DOUBLE
+    if inst.unit == Unit.XU or (inst.unit == Unit.UNIFORM and not inst.fixed):
+        return core.SPECIAL
+    return core.FIXED
+
+
+def _set_unit(row: Any, inst: Instruction, gpu: Gpu) -> None:
+    row.route = _route(inst)
+    row.unit = inst.unit
+    if row.route in (core.FIXED, core.SPECIAL):
+        timing = gpu.sm.latency[inst.latency_class]
+        row.interval = timing.interval
+        row.latency = timing.latency
+        row.read_latency = timing.read
+    if row.route == core.FIXED and inst.dest_predicates and not inst.dests:
+        row.latency = gpu.sm.latency["predicate"].latency
+    if inst.latency_class == "imad_wide":
+        row.hold = gpu.sm.issue.wide_hold_cycles
+    if row.route == core.DOUBLE:
+        row.beat = gpu.sm.data_path.beat_cycles
+        row.per_beat = 1
+    row.clock = inst.opcode in ("CS2R", "S2R") and any("CLOCK" in o.text for o in inst.operands)
+
+
+def _immediate(inst: Instruction, position: int) -> int:
+    """Value of the `position`-th immediate operand, 0 if there is none."""
+    values = [o.bits for o in inst.operands if o.kind == Kind.IMMEDIATE]
+    return values[position] if position < len(values) else 0
+
+
+def _set_synchronisation(row: Any, inst: Instruction) -> None:
+    if inst.opcode == "BAR":
+        kinds = [_PREDICATE_BARRIERS[m] for m in inst.modifiers if m in _PREDICATE_BARRIERS]
+        row.barrier = kinds[0] if kinds else core.SYNC
+        row.barrier_id = _immediate(inst, 0)
+        row.barrier_warps = -(-_immediate(inst, 1) // WARP_SIZE)
+    elif inst.opcode == "DEPBAR" and "LE" in inst.modifiers:
+        counters = [o.index for o in inst.operands if o.kind == Kind.COUNTER]
+        row.gate = 1
+        row.gate_counter = counters[0] if counters else 0
+        row.gate_limit = _immediate(inst, 0)
+        row.gate_mask = sum(1 << int(c) for c in counters[1:] if c is not None)
+
+
+def _data_path(inst: Instruction) -> int:
+    if inst.access == Access.NONE:
+        return core.NO_ACCESS
+    if inst.space == Space.SHARED:
+        return core.SHARED
+    if inst.space == Space.CONSTANT:
+        return core.CONSTANT
+    return {
+        Access.LOAD: core.L1_LOAD,
+        Access.ASYNC_COPY: core.L1_LOAD,
+        Access.STORE: core.L1_STORE,
+        Access.ATOMIC: core.L2_READ,
+        Access.REDUCTION: core.L2_WRITE,
+    }[inst.access]
+
+
+def _address_timing(inst: Instruction, gpu: Gpu) -> AddressTiming:
+    """Row of the address timings that an instruction follows."""
+    unit, uniform = gpu.sm.local_unit, inst.uniform_address
+    stores = inst.access == Access.STORE
+    if inst.access == Access.NONE:
+        return unit.other
+    if inst.access == Access.ASYNC_COPY:
+        return unit.async_copy
+    if inst.space == Space.CONSTANT:
+        return unit.load_constant_immediate if uniform else unit.load_constant
+    if inst.space == Space.SHARED:
+        if not stores:
+            return unit.load_shared
+        return unit.store_shared_uniform if uniform else unit.store_shared
+    if stores:
+        return unit.store_global_uniform if uniform else unit.store_global
+    return unit.load_global_uniform if uniform else unit.load_global
+
+
+def _data_latency(inst: Instruction, gpu: Gpu) -> int:
+    """From the grant to the first beat of a hit, unloaded."""
+    path = gpu.sm.data_path
+    if inst.access == Access.NONE:
+        return path.entry + path.other
+    if inst.access == Access.ASYNC_COPY:
+        return path.entry + path.async_copy
+    if inst.space == Space.CONSTANT:
+        return path.entry + path.constant
+    if inst.space == Space.SHARED:
+        wide = path.shared_wide if inst.width > 32 else 0
+        return path.entry + wide + (path.shared_uniform if inst.uniform_address else path.shared)
+    return path.entry + path.l1
+
+
+def _set_memory(row: Any, inst: Instruction, gpu: Gpu) -> None:
+    timing = _address_timing(inst, gpu)
+    width = _WIDTHS.get(inst.width, 0)
+    row.occupancy = timing.occupancy
+    row.grant = timing.grant[width]
+    row.read_latency = timing.read[width]
+    row.read_with_result = timing.read_with_result
+    row.path = _data_path(inst)
+    row.accesses = inst.access != Access.NONE
+    row.stores = inst.access in (Access.STORE, Access.REDUCTION)
+    row.l1tex = inst.space in (Space.GLOBAL, Space.LOCAL, Space.GENERIC)
+    row.data = _data_latency(inst, gpu)
+    row.beat, row.per_beat = gpu.sm.data_path.beat_cycles, 1
+    if inst.space == Space.CONSTANT:
+        row.beat, row.per_beat = 1, 2
+    elif inst.space == Space.SHARED:
+        row.per_beat = gpu.sm.data_path.shared_registers_per_beat
+    elif inst.access == Access.ASYNC_COPY:
+        row.beat = 1
+
+
+class Streams:
+    """The dynamic side of a kernel as arrays; keeps them alive while a `KERNEL` record points there."""
+
+    def __init__(self, kernel: Kernel, gpu: Gpu, table: NDArray[Any]) -> None:
+        self.table = table
+        self._paths: dict[int, tuple[Any, int]] = {}
+        self._pcs: list[NDArray[np.int32]] = []
+        self._n_pcs = 0
+        self.warp_inst = 0
+        self.thread_inst = 0
+        self.weights = np.zeros(len(table), np.int64)  # dynamic instructions per PC
+        builder = _AccessBuilder(kernel.program, gpu, table)
+        self.streams = allocate(core.STREAM, kernel.n_ctas * kernel.warps_per_cta)
+        clocks = 0
+        for number in range(kernel.n_ctas):
+            for k, warp in enumerate(kernel.load_cta(number).warps):
+                row = self.streams[number * kernel.warps_per_cta + k]
+                row.path = self._place(warp.path)
+                row.length = len(warp.path.pcs)
+                row.access = builder.add(warp)
+                row.clock = clocks
+                clocks += int(table["clock"][warp.path.pcs].sum())
+        self.clocks = np.zeros(clocks, np.int64)
+        self.pcs = np.concatenate(self._pcs) if self._pcs else np.zeros(0, np.int32)
+        self.accesses, self.lines = builder.arrays()
+
+    def _place(self, path: Any) -> int:
+        """First element of a path in the shared array; a path that warps share is stored once."""
+        pcs = path.pcs
+        self.warp_inst += len(pcs)
+        self.thread_inst += int(np.bitwise_count(path.active).sum())
+        self.weights += np.bincount(pcs, minlength=len(self.table))
+        known = self._paths.get(id(path))
+        if known is None:
+            known = (path, self._n_pcs)
+            self._paths[id(path)] = known
+            self._pcs.append(np.ascontiguousarray(pcs, np.int32))
+            self._n_pcs += len(pcs)
+        return known[1]
+
+
+class _AccessBuilder:
+    """Collects the coalesced accesses of one warp after another."""
+
+    def __init__(self, program: Program, gpu: Gpu, table: NDArray[Any]) -> None:
+        self._accesses: list[NDArray[Any]] = []
+        self._lines: list[NDArray[Any]] = []
+        self._n_accesses = 0
+        self._n_lines = 0
+        self._accesses_at = table["accesses"] != 0
+        self._paths = np.ascontiguousarray(table["path"])
+        self._sizes = np.array([max(i.width // 8, 1) for i in program.instructions], np.int64)
+        l1d = gpu.sm.l1d
+        self._geometry = (l1d.sets, l1d.data_banks, l1d.bank_bytes)
+
+    def add(self, warp: Any) -> int:
+        """Coalesce a warp's accesses; returns the number of its first row."""
+        first = self._n_accesses
+        at = self._accesses_at[warp.path.pcs]
+        pcs = warp.path.pcs[at]
+        if len(pcs) == 0:
+            return first
+        accesses = allocate(core.ACCESS, len(pcs))
+        most = int((np.bitwise_count(warp.path.executed[at]).astype(np.int64) * 2).sum())
+        lines = allocate(core.LINE, most)
+        n = _coalesce(
+            warp.accesses.addresses,
+            warp.path.executed[at],
+            self._paths[pcs],
+            self._sizes[pcs],
+            *self._geometry,
+            accesses,
+            lines,
+        )
+        accesses["first"] += self._n_lines
+        self._accesses.append(accesses)
+        self._lines.append(lines[:n].copy())
+        self._n_accesses += len(accesses)
+        self._n_lines += n
+        return first
+
+    def arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """All accesses and all their lines."""
+        if not self._accesses:
+            return allocate(core.ACCESS, 1), allocate(core.LINE, 1)
+        return np.concatenate(self._accesses), np.concatenate(self._lines)
+
+
+@compiled
+def _coalesce(addresses, masks, paths, sizes, n_sets, n_banks, bank_bytes, accesses, out):
+    """Fill one `ACCESS` a row, and their lines; returns the number of lines."""
+    lines = np.empty(coalescer.LANES * 2, np.int64)
+    sectors = np.empty(coalescer.LANES * 2, np.int64)
+    n = 0
+    for row in range(len(masks)):
+        mask, size, path = masks[row], sizes[row], paths[row]
+        access = accesses[row]
+        access.first = n
+        if path == core.SHARED:
+            access.wavefronts = coalescer.shared_wavefronts(addresses[row], mask, size)
+        elif path != core.CONSTANT:
+            found = coalescer.lines_of(addresses[row], mask, size, lines, sectors)
+            access.lines = found
+            access.wavefronts = coalescer.l1_wavefronts(
+                addresses[row], mask, size, lines, found, n_sets, n_banks, bank_bytes
+            )
+            for k in range(found):
+                out[n].line = lines[k]
+                out[n].sectors = sectors[k]
+                n += 1
+    return n
+
+
+def kernel_record(kernel: Kernel, streams: Streams, occupancy: int, l1_ways: int) -> Any:
+    """The array that holds the one `KERNEL` record; `streams` must outlive it."""
+    array = allocate(core.KERNEL, 1)
+    record = array[0]
+    record.program = address(streams.table)
+    record.streams = address(streams.streams)
+    record.pcs = address(streams.pcs)
+    record.accesses = address(streams.accesses)
+    record.lines = address(streams.lines)
+    record.clocks = address(streams.clocks) if kernel.clock_reads else 0
+    record.n_instructions = len(streams.table)
+    record.n_ctas = kernel.n_ctas
+    record.warps_per_cta = kernel.warps_per_cta
+    record.ctas_per_sm = occupancy
+    record.l1_ways = l1_ways
+    record.warm_icache = "icache" in kernel.warm
+    record.warm_l1 = "l1" in kernel.warm
+    return array

@@ -1,0 +1,214 @@
+"""Every parameter of the machine: its meaning, unit and bounds. A GPU is one validated `Gpu`.
+
+Times are core cycles unless the name says otherwise. Values come from TOML files (`load.py`);
+nothing of pydantic enters a compiled function: `record.py` turns a `Gpu` into one record.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1)]
+Cycles = Annotated[int, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A table of the TOML file; a key that no field names is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Clock(Section):
+    core_mhz: float = Field(gt=0, description="clock of SMs, interconnect and L2")
+    dram_mhz: float = Field(gt=0, description="memory clock; 32 bytes a channel in 4 of its cycles")
+
+
+class Launch(Section):
+    latency_cycles: Cycles = Field(description="from kernel launch to the first CTA dispatch")
+    gpu_interval: Cycles = Field(description="cycles between two CTA launches anywhere on the GPU")
+    sm_interval: Cycles = Field(description="cycles between two CTA launches on one SM")
+    cta_latency: Cycles = Field(description="from a CTA's dispatch until its warps may fetch")
+
+
+class Occupancy(Section):
+    warps: Count = Field(le=64, description="warp slots of an SM")
+    ctas: Count = Field(le=32, description="CTA slots of an SM")
+    registers: Count = Field(description="32-bit registers of an SM")
+    register_unit: Count = Field(description="allocation unit of registers, per warp")
+    shared_kib: Count = Field(description="most shared memory of an SM")
+    shared_unit_bytes: Count = Field(description="allocation unit of shared memory, per CTA")
+    shared_reserved_bytes: int = Field(ge=0, description="taken by the system, per CTA")
+
+
+class Fetch(Section):
+    buffer_entries: Count = Field(le=8, description="instruction buffer entries of a warp")
+    redirect_delay: Cycles = Field(description="from a taken branch's issue to the target's fetch")
+    perfect: bool = Field(description="every fetch hits the L0I")
+
+
+class L0I(Section):
+    sets: Count
+    ways: Count
+    line_bytes: Count
+    mshrs: Count = Field(le=32, description="lines that may be missing at once")
+    merges: Count = Field(description="requests of warps that may wait for one line")
+    miss_queue: Count = Field(description="misses that may wait for the port to the L1I")
+
+
+class StreamBuffer(Section):
+    lines: int = Field(ge=0, le=32, description="prefetched lines; 0 turns the prefetcher off")
+
+
+class L1I(Section):
+    sets: Count
+    ways: Count
+    line_bytes: Count
+    mshrs: Count = Field(le=64)
+    request_latency: Cycles = Field(description="from the L0I's port to the look-up in the L1I")
+    reply_latency: Cycles = Field(description="from the look-up to the line in the L0I")
+
+
+class Issue(Section):
+    long_stall_cycles: Cycles = Field(description="distance after stall count 0 with yield")
+    unyielded_stall_limit: Cycles = Field(description="largest stall count honoured without yield")
+    unyielded_stall_cycles: Cycles = Field(description="distance beyond that limit, without yield")
+    depbar_cycles: Cycles = Field(description="from DEPBAR's issue until it gates its warp")
+    wide_hold_cycles: Cycles = Field(description="issue port held after IMAD.WIDE")
+
+
+class RegisterFile(Section):
+    read_ports: Count = Field(le=8, description="of each of the two banks; 1024 bits each")
+    write_ports: Count = Field(le=8, description="of each of the two banks; 1024 bits each")
+    read_window: Count = Field(le=8, description="cycles in which a fixed-latency op reads")
+    wide_read_window: Count = Field(le=8, description="the same with an operand of 4 registers")
+    cache: bool = Field(description="the register-file cache exists")
+
+
+class Pipes(Section):
+    fp32_on_integer_pipe: bool = Field(description="FP32 may also use the integer pipe")
+    fp16_pipe: bool = Field(description="packed FP16 has a pipe of its own")
+
+
+class Latency(Section):
+    """Timing of one latency class, see `isa/opcodes.csv`."""
+
+    interval: Count = Field(description="cycles the unit's input stays taken")
+    latency: Count = Field(description="issue of the producer to issue of its consumer")
+    read: Cycles = Field(default=0, description="issue to release of the sources, if variable")
+
+
+class Fp64(Section):
+    operand_cycles: Cycles = Field(description="operand transfer per register source")
+    transfer_cycles: Cycles = Field(description="issue to the end of transfer, without operands")
+    interval: Count = Field(description="cycles between two instructions in the SM's unit")
+    result_cycles: Cycles = Field(description="from the unit's input to the first result beat")
+    queue: Count = Field(le=8, description="instructions a sub-core may hold")
+
+
+class AddressTiming(Section):
+    """One kind of memory instruction on its way to the SM; cycles for 32, 64 and 128 bits.
+
+    With `read_with_result` the sources are released together with the result and `read` is void.
+    """
+
+    occupancy: Count = Field(description="cycles the address stage stays taken")
+    grant: tuple[Cycles, Cycles, Cycles] = Field(description="issue to grant, unloaded")
+    read: tuple[Cycles, Cycles, Cycles] = Field(description="issue to release of the sources")
+    read_with_result: bool = False
+
+
+class LocalUnit(Section):
+    capacity: Count = Field(le=8, description="memory instructions issued and not granted")
+    load_global: AddressTiming
+    load_global_uniform: AddressTiming
+    store_global: AddressTiming
+    store_global_uniform: AddressTiming
+    load_shared: AddressTiming
+    store_shared: AddressTiming
+    store_shared_uniform: AddressTiming
+    load_constant: AddressTiming
+    load_constant_immediate: AddressTiming
+    async_copy: AddressTiming
+    other: AddressTiming
+
+
+class DataPath(Section):
+    """From the grant to the first beat of write-back, and the beats; unloaded, all hits."""
+
+    entry: Cycles = Field(description="from the grant to the pending request table")
+    l1: Cycles = Field(description="from the table to the data, L1D hit")
+    shared: Cycles = Field(description="the same, shared memory, per-thread addresses")
+    shared_uniform: Cycles = Field(description="the same, one address")
+    shared_wide: Cycles = Field(description="added for 64 and 128 bits")
+    constant: Cycles = Field(description="the same, L0 VL constant cache hit")
+    async_copy: Cycles = Field(description="the same, LDGSTS: the global read is done")
+    other: Cycles = Field(description="the same, SHFL and S2R")
+    beat_cycles: Count = Field(description="cycles to return one 32-bit register of a warp")
+    shared_registers_per_beat: Count = Field(le=2, description="registers in those cycles, LDS")
+
+
+class MemoryUnit(Section):
+    grant_interval: Count = Field(description="cycles between two grants of an SM")
+    pending_requests: Count = Field(le=128, description="loads that may be outstanding")
+
+
+class L1D(Section):
+    size_kib: Count = Field(description="unified L1 data cache and shared memory")
+    sets: Count = Field(le=4)
+    line_bytes: Count
+    sector_bytes: Count
+    carveouts_kib: tuple[int, ...] = Field(description="sizes that shared memory may take")
+    data_banks: Count = Field(description="banks of the data stage")
+    bank_bytes: Count
+    stage_cycles: Count = Field(description="cycles of one wavefront in the data stage")
+    mshrs: Count = Field(le=512, description="line requests that may be outstanding")
+    miss_latency: Cycles = Field(description="from the table to the request to L2, L1D miss")
+    store_allocates: bool = Field(description="stores leave their data in the L1D")
+
+
+class Barrier(Section):
+    latency: Cycles = Field(description="issue of the last BAR to the first issue after it")
+
+
+class Sm(Section):
+    occupancy: Occupancy
+    fetch: Fetch
+    l0i: L0I
+    stream_buffer: StreamBuffer
+    l1i: L1I
+    issue: Issue
+    register_file: RegisterFile
+    pipes: Pipes
+    latency: dict[str, Latency]
+    fp64: Fp64
+    local_unit: LocalUnit
+    data_path: DataPath
+    memory_unit: MemoryUnit
+    l1d: L1D
+    barrier: Barrier
+
+
+class L2(Section):
+    size_kib: Count
+    ways: Count = Field(le=32)
+    line_bytes: Count
+    round_trip: Count = Field(description="request of an SM to its reply, L2 hit, unloaded")
+
+
+class Dram(Section):
+    latency: Cycles = Field(description="added to the L2's round trip by an L2 miss, unloaded")
+
+
+class Gpu(Section):
+    """One GPU."""
+
+    name: str
+    arch: str = Field(pattern=r"^sm_\d+$")
+    sms: Count = Field(le=256)
+    clock: Clock
+    launch: Launch
+    sm: Sm
+    l2: L2
+    dram: Dram

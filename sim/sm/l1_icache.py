@@ -1,0 +1,178 @@
+"""The L1 instruction cache of an SM and its link to the sub-cores (sm-core 2.4, 2.6).
+
+One request enters the link a cycle: demand misses before prefetches, round robin over the sub-cores
+inside each class. One reply leaves a cycle. A miss asks the L2 for the whole line.
+"""
+
+from __future__ import annotations
+
+from ..compiled import compiled, lowest, record, u
+from ..core import l0_icache, stream_buffer, tags
+from ..core.limits import NEVER, SUBCORES
+from . import outbox
+
+LINES = 2048
+RING = 64  # requests on their way to the look-up; one enters a cycle
+MISSES = 64
+USERS = 2 * SUBCORES  # demand and prefetch of each sub-core
+
+State = record(
+    ("tags", tags.tags(LINES)),
+    ("head", "i8"),
+    ("tail", "i8"),
+    ("at", "i8", RING),  # cycle of the look-up
+    ("line", "i8", RING),
+    ("user", "i2", RING),  # sub-core, + SUBCORES for a prefetch
+    ("epoch", "i8", RING),  # of the prefetch's stream
+    ("last_demand", "i2"),  # sub-core served last
+    ("last_prefetch", "i2"),
+    ("reply_free", "i8"),  # cycle from which the reply port is free
+    ("miss_line", "i8", MISSES),  # line + 1; 0: free
+    ("miss_users", "i4", MISSES),
+    ("miss_epoch", "i8", (MISSES, SUBCORES)),
+)
+
+
+@compiled
+def _reply(sm, machine, line, user, epoch, now):
+    """Send `line` to a user through the reply port."""
+    l1i = sm.l1i
+    slot = max(now, l1i.reply_free)
+    l1i.reply_free = slot + 1
+    at = slot + machine.sm.l1i.reply_latency
+    sc = sm.subcores[u(user % SUBCORES)]
+    if user < SUBCORES:
+        l0_icache.arrive(sc.l0i, line, at)
+    else:
+        stream_buffer.arrive(sc.stream, line, epoch, at)
+    sc.next_at = min(sc.next_at, at)
+
+
+@compiled
+def _find_miss(l1i, line):
+    for k in range(MISSES):
+        if l1i.miss_line[u(k)] == line + 1:
+            return k
+    return -1
+
+
+@compiled
+def _miss(sm, machine, line, user, epoch, now):
+    """Note who waits for `line`; the first one makes the request. False without room."""
+    l1i = sm.l1i
+    k = _find_miss(l1i, line)
+    if k < 0:
+        k = _find_miss(l1i, -1)  # a free one
+        if k < 0 or k >= machine.sm.l1i.mshrs or not outbox.room(sm, 1):
+            return False
+        l1i.miss_line[u(k)] = line + 1
+        l1i.miss_users[u(k)] = 0
+        outbox.push(sm, now, 0, outbox.INSTRUCTION, line, 15, k)
+    l1i.miss_users[u(k)] |= 1 << user
+    if user >= SUBCORES:
+        l1i.miss_epoch[u(k), u(user - SUBCORES)] = epoch
+    return True
+
+
+@compiled
+def step(sm, machine, now):
+    """Look up the request that arrives in this cycle."""
+    l1i = sm.l1i
+    while l1i.head < l1i.tail:
+        slot = l1i.head % RING
+        if l1i.at[u(slot)] > now:
+            return
+        line, user, epoch = l1i.line[u(slot)], int(l1i.user[u(slot)]), l1i.epoch[u(slot)]
+        way = tags.find(l1i.tags, machine.sm.l1i.sets, machine.sm.l1i.ways, line)
+        if way >= 0:
+            tags.touch(l1i.tags, way)
+            _reply(sm, machine, line, user, epoch, now)
+        elif not _miss(sm, machine, line, user, epoch, now):
+            l1i.at[u(slot)] = now + 1
+            return
+        l1i.head += 1
+
+
+@compiled
+def refill(sm, machine, k, now):
+    """The L2's answer to miss `k` is here: keep the line, serve all who wait."""
+    l1i = sm.l1i
+    line = l1i.miss_line[u(k)] - 1
+    tags.fill(l1i.tags, machine.sm.l1i.sets, machine.sm.l1i.ways, line)
+    users = int(l1i.miss_users[u(k)])
+    while users:
+        user = lowest(users)
+        users &= users - 1
+        epoch = 0
+        if user >= SUBCORES:
+            epoch = l1i.miss_epoch[u(k), u(user - SUBCORES)]
+        _reply(sm, machine, line, user, epoch, now)
+    l1i.miss_line[u(k)] = 0
+
+
+@compiled
+def _enter(l1i, machine, line, user, epoch, now):
+    slot = l1i.tail % RING
+    l1i.at[u(slot)] = now + machine.sm.l1i.request_latency
+    l1i.line[u(slot)] = line
+    l1i.user[u(slot)] = user
+    l1i.epoch[u(slot)] = epoch
+    l1i.tail += 1
+
+
+@compiled
+def _grant_demand(sm, machine, now):
+    l1i = sm.l1i
+    for k in range(SUBCORES):
+        s = (int(l1i.last_demand) + 1 + k) % SUBCORES
+        l0 = sm.subcores[u(s)].l0i
+        if l0.queued:
+            _enter(l1i, machine, l0_icache.send_oldest(l0), s, 0, now)
+            l1i.last_demand = s
+            return True
+    return False
+
+
+@compiled
+def _prefetch_due(sc, machine):
+    """Whether the sub-core's stream may push its next line; one that meets a known line stops."""
+    stream = sc.stream
+    if not stream_buffer.wants(stream, machine):
+        return False
+    if l0_icache.contains(sc.l0i, machine, stream.next):
+        stream.running = 0
+        return False
+    return True
+
+
+@compiled
+def _grant_prefetch(sm, machine, now):
+    l1i = sm.l1i
+    for k in range(SUBCORES):
+        s = (int(l1i.last_prefetch) + 1 + k) % SUBCORES
+        sc = sm.subcores[u(s)]
+        if _prefetch_due(sc, machine):
+            _enter(l1i, machine, sc.stream.next, SUBCORES + s, sc.stream.epoch, now)
+            stream_buffer.push(sc.stream)
+            l1i.last_prefetch = s
+            return
+
+
+@compiled
+def grant(sm, machine, now):
+    """At the end of a cycle, one request of a sub-core enters the link."""
+    if not _grant_demand(sm, machine, now):
+        _grant_prefetch(sm, machine, now)
+
+
+@compiled
+def next_at(sm, machine, now):
+    """The next cycle with a look-up or with somebody at the request port."""
+    for s in range(SUBCORES):
+        sc = sm.subcores[u(s)]
+        if sc.l0i.queued or stream_buffer.wants(sc.stream, machine):
+            return now + 1
+    l1i = sm.l1i
+    if l1i.head < l1i.tail:
+        return max(l1i.at[u(l1i.head % RING)], now + 1)
+    return NEVER

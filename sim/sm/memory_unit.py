@@ -1,0 +1,242 @@
+"""The memory unit that the sub-cores of an SM share: arbiter, pending requests, data stage.
+
+One instruction is taken every second cycle, round robin over the sub-cores (sm-core 6.4). What it
+costs from there, `memory.md` 1.7, 2 and 3 say; here behind the L1 only unloaded latencies.
+"""
+
+from __future__ import annotations
+
+from .. import stalls
+from ..compiled import compiled, lowest, record, u
+from ..core import memory_queue, queue, writeback
+from ..core.instruction import (
+    L1_LOAD,
+    L1_STORE,
+    L2_READ,
+    L2_WRITE,
+    access_at,
+    instruction_at,
+    line_at,
+)
+from ..core.limits import NEVER, SUBCORES
+from . import l1_data, outbox
+
+LOADS = 128  # pending request table
+
+PENDING = record(
+    ("subcore", "i2"),
+    ("entry", queue.ENTRY),  # `at`: first beat if nothing is missing
+    ("missing", "i2"),  # requests that are not answered
+)
+
+State = record(
+    ("free_at", "i8"),  # cycle from which the arbiter may grant
+    ("last", "i2"),  # sub-core served last
+    ("stage_free", "i8"),  # cycle from which the L1 and shared-memory data stage is free
+    ("pending", PENDING, LOADS),
+    ("free_loads", "i8", 4),  # one bit a table entry, 32 a word
+    ("n_pending", "i8"),
+    ("wavefronts", "i8"),
+)
+
+
+@compiled
+def _take_load(unit):
+    """Number of a free entry of the pending request table."""
+    unit.n_pending += 1
+    for word in range(4):
+        if unit.free_loads[u(word)]:
+            bit = lowest(unit.free_loads[u(word)])
+            unit.free_loads[u(word)] &= ~(1 << bit)
+            return word * 32 + bit
+    return -1
+
+
+@compiled
+def _give_load_back(unit, load):
+    unit.n_pending -= 1
+    unit.free_loads[u(load // 32)] |= 1 << (load % 32)
+
+
+@compiled
+def _deliver(sc, entry, at, now):
+    """A result's first beat is due at the sub-core in cycle `at`."""
+    queue.push(sc.writeback.load, at, entry.warp, entry.pc, entry.access, entry.event)
+    sc.next_at = min(sc.next_at, max(at, now))
+
+
+@compiled
+def _room(sm, machine, access):
+    """Whether requests for all lines of an access could be sent."""
+    lines = int(access.lines)
+    busy = l1_data.requests_in_use(sm.l1d)
+    return (
+        sm.memory.n_pending < machine.sm.memory_unit.pending_requests
+        and busy + lines <= machine.sm.l1d.mshrs
+        and outbox.room(sm, lines)
+    )
+
+
+@compiled
+def _request(sm, line, sectors, kind, load, delay, now):
+    number = l1_data.new_request(sm.l1d, line, sectors)
+    l1_data.wait_for(sm.l1d, number, load)
+    outbox.push(sm, now, delay, kind, line, sectors, number)
+    return number
+
+
+@compiled
+def _load_line(sm, kernel, machine, line, sectors, load, delay, now):
+    """Look a line up; returns how many more requests the load waits for."""
+    l1 = sm.l1d
+    l1.sector_accesses += 1
+    way = l1_data.find(l1, line)
+    if way < 0:
+        way = l1_data.allocate(l1, machine, kernel.l1_ways, line)
+        if way < 0:
+            _request(sm, line, sectors, outbox.READ, load, delay, now)
+            return 1
+    l1_data.touch(l1, machine, way)
+    absent = sectors & ~int(l1.valid[u(way)])
+    if absent == 0:
+        l1.sector_hits += 1
+        return 0
+    waits = 0
+    coming = absent & int(l1.coming[u(way)])
+    rest = coming
+    while rest:
+        sector = lowest(rest)
+        rest &= rest - 1
+        waits += l1_data.wait_for(l1, int(l1.bringer[u(way), u(sector)]), load)
+    absent &= ~coming
+    if absent:
+        number = _request(sm, line, absent, outbox.READ, load, delay, now)
+        l1_data.expect(l1, way, absent, number)
+        waits += 1
+    return waits
+
+
+@compiled
+def _load(sm, kernel, machine, s, entry, inst, access, at, delay, now):
+    """A read: it is complete when every sector is here."""
+    load = _take_load(sm.memory)
+    missing = 0
+    for k in range(access.lines):
+        line = line_at(kernel.lines, access.first + k)
+        if inst.path == L1_LOAD and kernel.warm_l1:
+            continue
+        if inst.path == L1_LOAD:
+            missing += _load_line(
+                sm, kernel, machine, line.line, int(line.sectors), load, delay, now
+            )
+        else:
+            l1_data.drop_sectors(sm.l1d, line.line, int(line.sectors))
+            _request(sm, line.line, int(line.sectors), outbox.ATOMIC, load, delay, now)
+            missing += 1
+    if missing == 0:
+        _deliver(sm.subcores[u(s)], entry, at, now)
+        _give_load_back(sm.memory, load)
+        return
+    pending = sm.memory.pending[u(load)]
+    pending.subcore = s
+    pending.missing = missing
+    pending.entry = entry
+    pending.entry.at = at
+
+
+@compiled
+def _store(sm, kernel, machine, inst, access, delay, now):
+    """A write goes through to the L2."""
+    for k in range(access.lines):
+        line = line_at(kernel.lines, access.first + k)
+        if not machine.sm.l1d.store_allocates or inst.path == L2_WRITE:
+            l1_data.drop_sectors(sm.l1d, line.line, int(line.sectors))
+        elif l1_data.find(sm.l1d, line.line) < 0:
+            l1_data.allocate(sm.l1d, machine, kernel.l1_ways, line.line)
+        outbox.push(sm, now, delay, outbox.WRITE, line.line, int(line.sectors), 0)
+
+
+@compiled
+def refill(sm, number, now):
+    """The L2 has answered request `number`: its waiting loads may be complete."""
+    l1 = sm.l1d
+    l1_data.complete(l1, number)
+    for word in range(l1_data.WORDS):
+        waiting = l1.request_waiting[u(number), u(word)]
+        while waiting:
+            load = word * l1_data.WORD + lowest(waiting)
+            waiting &= waiting - 1
+            pending = sm.memory.pending[u(load)]
+            pending.missing -= 1
+            if pending.missing == 0:
+                sc = sm.subcores[u(pending.subcore)]
+                _deliver(sc, pending.entry, max(pending.entry.at, now), now)
+                _give_load_back(sm.memory, load)
+
+
+@compiled
+def _grant(sm, kernel, machine, s, now):
+    """Take a sub-core's oldest memory instruction."""
+    sc = sm.subcores[u(s)]
+    stalls.catch_up(sc, machine, now)
+    entry = memory_queue.take(sc.memory_queue)
+    sc.next_at = now  # a place in its queue is free
+    inst = instruction_at(kernel.program, entry.pc)
+    unit = sm.memory
+    unit.free_at = now + machine.sm.memory_unit.grant_interval
+    unit.last = s
+    begin = now + machine.sm.data_path.entry
+    late = 0  # cycles later than the unloaded latency
+    if inst.accesses:
+        access = access_at(kernel.accesses, entry.access)
+        cycles = int(access.wavefronts) * machine.sm.l1d.stage_cycles
+        if cycles:
+            late = max(unit.stage_free - begin, 0) + cycles - machine.sm.l1d.stage_cycles
+            unit.stage_free = max(begin, unit.stage_free) + cycles
+            unit.wavefronts += access.wavefronts
+        delay = machine.sm.data_path.entry + machine.sm.l1d.miss_latency + late
+        if inst.path == L1_LOAD or inst.path == L2_READ:
+            _load(sm, kernel, machine, s, entry, inst, access, now + inst.data + late, delay, now)
+            return
+        if inst.path == L1_STORE or inst.path == L2_WRITE:
+            _store(sm, kernel, machine, inst, access, delay, now)
+    if inst.stores:
+        writeback.retire(sc, kernel, entry, begin + late, now)
+    else:
+        _deliver(sc, entry, now + inst.data + late, now)
+
+
+@compiled
+def _may_grant(sm, kernel, machine, s, now):
+    sc = sm.subcores[u(s)]
+    if memory_queue.grant_at(sc.memory_queue) > now:
+        return False
+    entry = memory_queue.oldest(sc.memory_queue)
+    inst = instruction_at(kernel.program, entry.pc)
+    if not inst.accesses:
+        return True
+    return _room(sm, machine, access_at(kernel.accesses, entry.access))
+
+
+@compiled
+def step(sm, kernel, machine, now):
+    """Grant at most one instruction."""
+    unit = sm.memory
+    if now < unit.free_at:
+        return
+    for k in range(SUBCORES):
+        s = (int(unit.last) + 1 + k) % SUBCORES
+        if _may_grant(sm, kernel, machine, s, now):
+            _grant(sm, kernel, machine, s, now)
+            return
+
+
+@compiled
+def next_at(sm, now):
+    """The next cycle in which the arbiter may grant."""
+    at = NEVER
+    for s in range(SUBCORES):
+        at = min(at, memory_queue.grant_at(sm.subcores[u(s)].memory_queue))
+    if at == NEVER:
+        return at
+    return max(at, sm.memory.free_at, now + 1)

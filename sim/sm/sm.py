@@ -1,0 +1,146 @@
+"""One SM: its record, and the order of its units within a cycle (sm-core 0.3).
+
+Units are visited only in cycles in which they can do something; between them time jumps.
+"""
+
+from __future__ import annotations
+
+from ..compiled import compiled, record, u
+from ..core import subcore
+from ..core.instruction import instruction_at
+from ..core.limits import CTAS, NEVER, SUBCORES
+from . import barrier, cta, fp64, l1_data, l1_icache, memory_unit, outbox
+
+SM = record(
+    ("number", "i8"),
+    ("now", "i8"),  # first cycle that has not been simulated
+    ("subcores", subcore.SUBCORE, SUBCORES),
+    ("l1i", l1_icache.State),
+    ("fp64", fp64.State),
+    ("memory", memory_unit.State),
+    ("l1d", l1_data.State),
+    ("barrier", barrier.State),
+    ("cta", cta.State),
+    ("out", outbox.OUT),
+    ("inbox", outbox.IN),
+    ("visits", "i8"),  # sub-core visits
+    ("progress_at", "i8"),  # last cycle in which an instruction issued or a warp left
+)
+
+
+@compiled
+def begin_kernel(sm, number):
+    """Empty an SM: caches cold, all places free, time zero. The record is zeroed already."""
+    sm.number = number
+    sm.cta.free = (1 << CTAS) - 1
+    l1_data.clear(sm.l1d)
+    for word in range(4):
+        sm.memory.free_loads[u(word)] = (1 << 32) - 1
+    sm.memory.last = SUBCORES - 1
+    sm.l1i.last_demand = SUBCORES - 1
+    sm.l1i.last_prefetch = SUBCORES - 1
+    for s in range(SUBCORES):
+        sc = sm.subcores[u(s)]
+        sc.number = s
+        sc.issue.greedy = -1
+        sc.next_at = NEVER
+
+
+@compiled
+def _take_replies(sm, machine, now):
+    """Answers of the L2 that arrive by now."""
+    box = sm.inbox
+    while box.head < box.tail:
+        reply = box.reply[u(box.head % len(box.reply))]
+        if reply.at > now:
+            return
+        if reply.kind == outbox.INSTRUCTION:
+            l1_icache.refill(sm, machine, reply.id, now)
+        else:
+            memory_unit.refill(sm, reply.id, now)
+        box.head += 1
+
+
+@compiled
+def _synchronise(sc, sm, kernel, machine, pc, now):
+    """What an issued instruction means to the other warps of its CTA."""
+    warp = int(sc.issue.greedy)
+    inst = instruction_at(kernel.program, pc)
+    if inst.barrier:
+        barrier.arrive(sc, sm, machine, inst, warp, now)
+    if sc.warps.exited >> warp & 1:
+        barrier.leave(sc, sm, machine, warp, now)
+
+
+@compiled
+def _reclaim(sc, sm, now):
+    """Give back the places of warps that are done."""
+    done = subcore.reclaimable(sc)
+    warp = 0
+    while done:
+        if done & 1:
+            subcore.reclaim(sc, warp)
+            cta.warp_left(sm, int(sc.warps.cta_slot[u(warp)]), now)
+            sm.progress_at = now
+        done >>= 1
+        warp += 1
+
+
+@compiled
+def _visit(sc, sm, kernel, machine, now):
+    sm.visits += 1
+    pc = subcore.step(sc, sm, kernel, machine, now)
+    if pc >= 0:
+        sm.progress_at = now
+        _synchronise(sc, sm, kernel, machine, pc, now)
+    if sc.warps.exited:
+        _reclaim(sc, sm, now)
+
+
+@compiled
+def _step(sm, kernel, machine, now):
+    """One cycle of the whole SM; returns the next cycle in which anything can change."""
+    _take_replies(sm, machine, now)
+    l1_icache.step(sm, machine, now)
+    fp64.step(sm, machine, now)
+    memory_unit.step(sm, kernel, machine, now)
+    following = NEVER
+    for s in range(SUBCORES):
+        sc = sm.subcores[u(s)]
+        if sc.next_at <= now:
+            _visit(sc, sm, kernel, machine, now)
+    l1_icache.grant(sm, machine, now)
+    cta.launch_due(sm, kernel, machine, now)
+    for s in range(SUBCORES):
+        following = min(following, sm.subcores[u(s)].next_at)
+    following = min(following, l1_icache.next_at(sm, machine, now))
+    following = min(following, fp64.next_at(sm, now))
+    following = min(following, memory_unit.next_at(sm, now))
+    following = min(following, cta.next_at(sm.cta))
+    return max(following, now + 1)
+
+
+@compiled
+def run(sm, kernel, machine, until, stop_at_release):
+    """Simulate cycles before `until`; stop early, behind the cycle, when a CTA slot became free."""
+    while sm.now < until:
+        following = _step(sm, kernel, machine, sm.now)
+        box = sm.inbox
+        if box.head < box.tail:
+            following = min(following, max(box.reply[u(box.head % len(box.reply))].at, sm.now + 1))
+        sm.now = min(following, until)
+        if stop_at_release and sm.cta.released:
+            sm.now = sm.cta.released_at + 1
+            return
+
+
+@compiled
+def failure(sm):
+    """Whether one of the fixed-size tables was too small: the results would be wrong."""
+    bad = int(sm.out.overflow) + int(sm.inbox.overflow)
+    for s in range(SUBCORES):
+        sc = sm.subcores[u(s)]
+        bad += int(sc.wheel.overflow) + int(sc.fp64.waiting.overflow)
+        bad += int(sc.writeback.fixed.overflow) + int(sc.writeback.special.overflow)
+        bad += int(sc.writeback.load.overflow) + int(sc.execute.special.overflow)
+    return bad != 0

@@ -1,0 +1,179 @@
+"""Loads, stores and atomics: what they move, what they record, and what they refuse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from emulator.experiments import LANES, Experiment
+
+from warpwise.traces.emulator import EmulationError
+from warpwise.traces.emulator.memory import GlobalMemory
+from warpwise.traces.emulator.recorder import PathPool
+
+FIRST = GlobalMemory.BASE + 512  # address of the first array
+ADDRESS = f"""
+    MOV R4, {FIRST & 0xFFFF_FFFF:#x}
+    MOV R5, {FIRST >> 32:#x}
+    S2R R1, SR_LANEID
+    IMAD.WIDE R6, R1, 0x4, R4
+"""
+
+
+def rows(experiment: Experiment) -> list[list[int]]:
+    """Recorded addresses of the first warp."""
+    recorder = experiment.run()
+    return recorder.ctas(0, 1, PathPool())[0].warps[0].accesses.addresses.tolist()
+
+
+def test_each_lane_loads_its_own_word() -> None:
+    data = np.arange(100, 132, dtype=np.int32)
+    e = Experiment(ADDRESS + "LDG.E R2, [R6.64]", arrays=(data,))
+    assert rows(e) == [[FIRST + 4 * i for i in range(32)]]
+    assert e.register(2).tolist() == data.tolist()
+
+
+def test_lanes_that_do_not_execute_have_address_zero_and_touch_nothing() -> None:
+    data = np.zeros(4, np.int32)  # only the first four lanes are in bounds
+    e = Experiment(
+        ADDRESS + "ISETP.LT.AND P0, PT, R1, 0x4, PT\n@P0 STG.E [R6.64+0x0], R1\n@!PT STG.E [R6.64], R1",
+        arrays=(data,),
+    )
+    assert rows(e) == [[FIRST + 4 * i if i < 4 else 0 for i in range(32)], [0] * 32]
+    assert data.tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("form", "dtype"), [(".U8", np.uint8), (".S8", np.int8), (".U16", np.uint16), (".S16", np.int16)]
+)
+def test_parts_of_a_word_are_extended(form: str, dtype: type[np.integer]) -> None:
+    data = (np.arange(32) * 2011).astype(dtype)
+    out = np.zeros(32, dtype)
+    step = data.itemsize
+    e = Experiment(
+        ADDRESS
+        + f"IMAD.WIDE R6, R1, {step:#x}, R4\nLDG.E{form} R2, [R6.64]\nSTG.E{form} [R6.64+0x200], R2",
+        arrays=(data, np.zeros(0, np.int8), out),
+    )
+    e.run()
+    assert e.register(2).view(np.int32).tolist() == data.tolist()
+
+
+def test_vectors_move_consecutive_registers() -> None:
+    data = np.arange(128, dtype=np.uint32)
+    e = Experiment(
+        ADDRESS + "IMAD.WIDE R6, R1, 0x10, R4\nLDG.E.128 R8, [R6.64]\nIADD3 R10, R10, 0x1, RZ\n"
+        "STG.E.64 [R6.64], R10\nLDG.E.64 R12, [R6.64+0x8]",
+        arrays=(data,),
+    )
+    e.run()
+    expected = np.arange(128, dtype=np.uint32).reshape(32, 4)
+    assert np.array_equal(data.reshape(32, 4)[:, 0], expected[:, 2] + 1)
+    assert np.array_equal(data.reshape(32, 4)[:, 1], expected[:, 3])
+    assert np.array_equal(e.register(13), expected[:, 3])
+
+
+def test_turing_spells_a_register_pair_without_suffix() -> None:
+    data = np.arange(32, dtype=np.int32)
+    text = ADDRESS + f"UMOV UR4, {FIRST & 0xFFFF_FFFF:#x}\nUMOV UR5, {FIRST >> 32:#x}\n"
+    text += "SHF.L.U32 R8, R1, 0x2, RZ\nLDG.E.SYS R2, [R6]\nLDG.E.SYS R3, [R8.U32+UR4]"
+    e = Experiment(text, arch="sm_75", arrays=(data,))
+    e.run()
+    assert e.register(2).tolist() == e.register(3).tolist() == data.tolist()
+
+
+@pytest.mark.parametrize(
+    ("instruction", "message"),
+    [
+        ("LDG.E R2, [R6.64+0x4]", f"address {FIRST + 128:#x} is outside any allocation"),
+        ("LDG.E R2, [R6.64+-0x4]", f"address {FIRST - 4:#x} is outside any allocation"),
+        ("LDG.E R2, [R1.64]", "is outside any allocation"),
+        ("STG.E [R6.64+0x2], R1", f"address {FIRST + 2:#x} is not a multiple of 4"),
+        ("LDG.E.128 R8, [R6.64]", f"address {FIRST + 4:#x} is not a multiple of 16"),
+        ("LDS R2, [R1+0x3e]", "address 0x5d is outside any allocation"),
+        ("LDL R2, [R1+0x1000]", "address 0x1000 is outside any allocation"),
+    ],
+)
+def test_bad_addresses_name_kernel_instruction_thread_and_address(
+    instruction: str, message: str
+) -> None:
+    e = Experiment(ADDRESS + instruction, arrays=(np.zeros(32, np.int32),), shared=96)
+    with pytest.raises(EmulationError) as error:
+        e.run()
+    text = str(error.value)
+    assert text.startswith(f"kernel experiment, 0x0040 {instruction}: CTA (0, 0, 0), thread (")
+    assert message in text
+
+
+def test_local_memory_belongs_to_each_thread() -> None:
+    e = Experiment(
+        "MOV R1, c[0x0][0x28]\nS2R R2, SR_TID.X\nSTL [R1+-0x10], R2\nMOV R2, RZ\n"
+        "LDL R3, [R1+-0x10]",
+        warps=2,
+    )
+    e.run()
+    assert e.state.registers[3].reshape(-1).tolist() == list(range(64))
+
+
+def test_shared_addresses_scale_registers() -> None:
+    e = Experiment(
+        "S2R R1, SR_LANEID\nSTS [R1.X4+0x80], R1\nLDS.U.64 R2, [R1.X8]\nLDS R4, [0xfc]", shared=256
+    )
+    assert rows(e)[1] == [8 * i for i in range(32)]
+    assert e.register(4).tolist() == [31] * 32
+    assert e.register(3)[16:].tolist() == list(range(1, 32, 2))
+
+
+ATOMICS = {
+    "ADD": lambda values: sum(values),
+    "MAX": max,
+    "OR": lambda values: np.bitwise_or.reduce(values),
+    "XOR": lambda values: np.bitwise_xor.reduce(values),
+    "EXCH": lambda values: values[-1],
+}
+
+
+@pytest.mark.parametrize("name", ATOMICS)
+def test_colliding_atomics_run_one_after_the_other(name: str) -> None:
+    data = np.zeros(2, np.uint32)
+    e = Experiment(
+        ADDRESS + "LOP3.LUT R8, R1, 0x1, RZ, 0xc0, !PT\nIMAD.WIDE R6, R8, 0x4, R4\n"
+        f"ATOMG.E.{name}.STRONG.GPU PT, R2, [R6.64], R1",
+        arrays=(data,),
+    )
+    e.run()
+    assert data.tolist() == [ATOMICS[name](list(range(first, 32, 2))) for first in (0, 1)]
+    if name == "ADD":
+        assert e.register(2).tolist() == [sum(range(i % 2, i, 2)) for i in range(32)]
+
+
+def test_reductions_and_compare_and_swap() -> None:
+    data = np.array([5, 0, 0], np.int32)
+    floats = data[2:].view(np.float32)
+    e = Experiment(
+        ADDRESS
+        + """
+        RED.E.MIN.S32.STRONG.GPU [R4.64], R1
+        ATOMG.E.CAS.STRONG.GPU PT, R2, [R4.64+0x4], R1, R8
+        MOV R9, 0x3f000000
+        RED.E.ADD.F32.FTZ.RN.STRONG.GPU [R4.64+0x8], R9
+        ATOMS.ADD R10, [RZ], R1
+        """,
+        arrays=(data,),
+        shared=4,
+    )
+    e.run({8: LANES + 1})
+    assert data[:2].tolist() == [0, 32]
+    assert floats.tolist() == [16.0]
+    assert e.register(2).tolist() == list(range(32))
+    assert e.register(10).tolist() == [i * (i - 1) // 2 for i in range(32)]
+
+
+def test_constants_come_by_number_or_by_register() -> None:
+    e = Experiment(
+        "S2R R1, SR_LANEID\nLOP3.LUT R2, R1, 0x3, RZ, 0xc0, !PT\nSHF.L.U32 R2, R2, 0x2, RZ\n"
+        "LDC R3, c[0x0][R2]\nIADD3 R4, R1, c[0x0][0x0], RZ",
+        block=24,
+    )
+    assert rows(e) == [[4 * (i % 4) if i < 24 else 0 for i in range(32)]]
+    assert e.register(3)[:4].tolist() == [24, 1, 1, 1]
+    assert e.register(4)[:3].tolist() == [24, 25, 26]

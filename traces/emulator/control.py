@@ -1,0 +1,121 @@
+"""Branches, calls, convergence and CTA barriers: where the lanes of a step go on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...isa.program import Kind, Operand
+from .fragments import unpack
+from .semantics import semantics
+from .step import ZERO, Step
+
+ANY_BARRIER = -1  # WARPSYNC waits at no convergence barrier
+
+
+def barrier_operand(s: Step) -> Operand:
+    """The convergence barrier register of an instruction."""
+    return next(o for o in s.instruction.operands if o.kind is Kind.BARRIER)
+
+
+@semantics("BRA", modifiers="U", destination=False, control=True)
+def bra(s: Step) -> None:
+    """Jumps; lanes whose guard or predicate fails go on behind the branch."""
+    assert s.instruction.target is not None
+    s.go(s.instruction.target)
+
+
+@semantics("CALL", modifiers="REL NOINC", destination=False, control=True)
+def call(s: Step) -> None:
+    """Jumps to a subroutine; the return address is already in registers."""
+    assert s.instruction.target is not None
+    s.go(s.instruction.target)
+
+
+@semantics("RET", modifiers="REL NODEC", destination=False, control=True)
+def ret(s: Step) -> None:
+    """Jumps to the address in a register, which may differ between lanes."""
+    s.go_each(s.register(s.sources[0].index).astype(np.int64))
+
+
+@semantics("EXIT", destination=False, control=True)
+def exit_(s: Step) -> None:
+    """Ends threads and takes them out of every barrier."""
+    s.state.fragments.exit(s.warps)
+    s.open_cta_barriers()
+
+
+@semantics("BSSY", destination=False)
+def bssy(s: Step) -> None:
+    """Notes in a barrier register which lanes are to meet again."""
+    lanes = np.broadcast_to(s.active_bits[:, None], s.executed.shape)
+    s.put_barrier(barrier_operand(s), lanes)
+
+
+@semantics("BSYNC", destination=False, control=True)
+def bsync(s: Step) -> None:
+    """Waits for all live lanes that the barrier register names."""
+    register = barrier_operand(s).index
+    assert register is not None
+    fragments = s.state.fragments
+    wanted = s.state.barriers[register, s.warps, fragments.slot[s.warps]]
+    fragments.wait(s.warps, wanted, register)
+
+
+@semantics("BREAK", destination=False)
+def break_(s: Step) -> None:
+    """Takes lanes out of a barrier register, in the copies of all lanes that it names."""
+    register = barrier_operand(s).index
+    assert register is not None
+    leaving = s.executed_bits
+    copies = s.state.barriers[register, s.warps]
+    named = np.bitwise_or.reduce(np.where(s.executed, copies, np.uint32(0)), axis=1)
+    copies = np.where(unpack(named), copies & ~leaving[:, None], copies)
+    s.state.barriers[register, s.warps] = copies
+    s.state.fragments.forget(s.warps, register, leaving)
+
+
+@semantics("BMOV", modifiers="32 CLEAR", destination=False)
+def bmov(s: Step) -> None:
+    """Moves a barrier register to or from a register; CLEAR empties it."""
+    first, second = s.instruction.operands
+    if first.kind is Kind.BARRIER:
+        return s.put_barrier(first, np.broadcast_to(s.raw(second), s.executed.shape))
+    assert second.index is not None
+    s.write_to(first, s.state.barriers[second.index, s.warps])
+    if s.has("CLEAR"):
+        s.put_barrier(second, np.broadcast_to(ZERO, s.executed.shape))
+
+
+@semantics("WARPSYNC", modifiers="ALL EXCLUSIVE", destination=False, control=True)
+def warpsync(s: Step) -> None:
+    """Waits until the named lanes arrive."""
+    fragments = s.state.fragments
+    if s.sources:
+        named = np.broadcast_to(s.integer(s.sources[0]), s.executed.shape)
+        wanted = named[np.arange(len(s.warps)), fragments.slot[s.warps]]
+    else:
+        wanted = np.full(len(s.warps), 0xFFFF_FFFF, np.uint32)
+    fragments.wait(s.warps, wanted, ANY_BARRIER)
+
+
+@semantics("BAR", modifiers="SYNC DEFER_BLOCKING", destination=False, control=True)
+def bar(s: Step) -> None:
+    """Waits until all live threads of the CTA arrive at the numbered barrier."""
+    s.state.fragments.wait_for_cta(s.warps, s.sources[0].bits)
+    s.open_cta_barriers()
+
+
+@semantics("YIELD", "NANOSLEEP", destination=False, control=True)
+def yield_(s: Step) -> None:
+    """Lets other fragments go first."""
+    s.state.fragments.end_turn(s.warps)
+    s.go(s.instruction.pc + 16)
+
+
+@semantics(
+    "NOP", "MEMBAR", "ERRBAR", "CCTL", "DEPBAR", "LDGDEPBAR", "FENCE",
+    modifiers="SC ALL GPU CTA SYS VC IVALL LE VIEW ASYNC",
+    destination=False,
+)  # fmt: skip
+def nothing(s: Step) -> None:
+    """Orders or delays memory traffic, which is in order here."""

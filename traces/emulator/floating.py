@@ -1,0 +1,170 @@
+"""Binary32 arithmetic, each operation rounded once, and special functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .integer import COMPARISONS, compare
+from .semantics import semantics
+from .step import SIGN, Floats, Lanes, Step, flush
+
+Doubles = NDArray[np.float64]
+
+ROUNDING = "RN RM RP RZ"
+
+
+def odd_sum(a: Doubles, b: Doubles) -> Doubles:
+    """a + b, rounded to odd: if inexact, the last bit is set.
+
+    A later rounding to at most 51 bits then gives what rounding the exact sum would have given
+    (Boldo and Melquiond 2008).
+    """
+    total = a + b
+    other = total - a
+    error = (a - (total - other)) + (b - other)  # exact (Knuth's two-sum); NaN for infinities
+    bits = total.view(np.int64)
+    inexact = np.isfinite(total) & (error != 0) & (bits & 1 == 0)
+    away = (error > 0) == (total > 0)
+    return (bits + np.where(inexact, np.where(away, 1, -1), 0)).view(np.float64)
+
+
+def to_float(value: Doubles, mode: str = "RN") -> Floats:
+    """Round to binary32: to nearest even, down (RM), up (RP) or towards zero (RZ)."""
+    nearest = value.astype(np.float32)
+    if mode == "RN":
+        return nearest
+    below = np.nextafter(nearest, np.float32(-np.inf))
+    above = np.nextafter(nearest, np.float32(np.inf))
+    floor = np.where(nearest.astype(np.float64) > value, below, nearest)
+    ceiling = np.where(nearest.astype(np.float64) < value, above, nearest)
+    match mode:
+        case "RM":
+            return floor
+        case "RP":
+            return ceiling
+        case _:
+            return np.where(value > 0, floor, ceiling)
+
+
+def fused(a: Floats, b: Floats, c: Floats, mode: str = "RN") -> Floats:
+    """a b + c with one rounding; the product of two binary32 is exact in binary64."""
+    return to_float(odd_sum(a.astype(np.float64) * b, c.astype(np.float64)), mode)
+
+
+def rounding(s: Step) -> str:
+    """Rounding mode of an instruction."""
+    return next((m for m in s.instruction.modifiers if m in ROUNDING.split()), "RN")
+
+
+@semantics("FADD", modifiers=f"FTZ SAT {ROUNDING}")
+def fadd(s: Step) -> None:
+    """Adds."""
+    a, b = (s.floating(o) for o in s.sources)
+    if rounding(s) == "RN":
+        return s.write_float(a + b)
+    s.write_float(to_float(odd_sum(a.astype(np.float64), b.astype(np.float64)), rounding(s)))
+
+
+SCALES = {"D2": 0.5, "D4": 0.25, "D8": 0.125, "M2": 2.0, "M4": 4.0, "M8": 8.0}
+
+
+@semantics("FMUL", modifiers=f"FTZ SAT {ROUNDING} {' '.join(SCALES)}")
+def fmul(s: Step) -> None:
+    """Multiplies; D2 to M8 scale by a power of two before the rounding."""
+    a, b = (s.floating(o).astype(np.float64) for o in s.sources)
+    scale = next((SCALES[m] for m in s.instruction.modifiers if m in SCALES), 1.0)
+    s.write_float(to_float(a * b * scale, rounding(s)))
+
+
+@semantics("FFMA", modifiers=f"FTZ SAT {ROUNDING}")
+def ffma(s: Step) -> None:
+    """Multiplies and adds with one rounding."""
+    a, b, c = (s.floating(o) for o in s.sources)
+    s.write_float(fused(a, b, c, rounding(s)))
+
+
+@semantics("FMNMX", modifiers="FTZ NAN")
+def fmnmx(s: Step) -> None:
+    """The smaller number if the predicate holds, else the larger; a NaN loses, with NAN it wins."""
+    a, b = (s.floating(o) for o in s.sources)
+    lower = ordinal(a) < ordinal(b)  # -0 is below +0
+    result = np.where(lower == s.input(0, True), a, b)
+    if s.has("NAN"):
+        return s.write_float(np.where(np.isnan(a) | np.isnan(b), np.float32(np.nan), result))
+    s.write_float(np.where(np.isnan(a), b, np.where(np.isnan(b), a, result)))
+
+
+def ordinal(value: Floats) -> NDArray[np.int64]:
+    """Integers in the order of the numbers."""
+    bits = value.view(np.uint32)
+    magnitude = (bits & ~SIGN).astype(np.int64)
+    return np.where(bits & SIGN, -1 - magnitude, magnitude)
+
+
+@semantics("FSEL", modifiers="FTZ")
+def fsel(s: Step) -> None:
+    """Selects by a predicate; signs and bars are bit operations and NaNs pass."""
+    a, b = (s.floating(o).view(np.uint32) for o in s.sources)
+    s.write(np.where(s.input(0, True), a, b))
+
+
+@semantics(
+    "FSETP",
+    modifiers="LT EQ LE GT NE GE LTU EQU LEU GTU NEU GEU NUM NAN AND OR XOR FTZ",
+    destination=False,
+)
+def fsetp(s: Step) -> None:
+    """Compares; names that end in U also hold for unordered numbers."""
+    a, b = (s.floating(o) for o in s.sources)
+    compare(s, float_test(s.instruction.modifiers, a, b))
+
+
+def float_test(modifiers: tuple[str, ...], a: Floats, b: Floats) -> Lanes:
+    """The comparison that the modifiers name."""
+    unordered = np.isnan(a) | np.isnan(b)
+    name = next(m for m in modifiers if m in ("NUM", "NAN") or m.removesuffix("U") in COMPARISONS)
+    match name:
+        case "NUM":
+            return ~unordered
+        case "NAN":
+            return unordered
+        case _ if name.endswith("U"):
+            return unordered | COMPARISONS[name.removesuffix("U")](a, b)
+        case _:
+            return ~unordered & COMPARISONS[name](a, b)
+
+
+FUNCTIONS: dict[str, Callable[[Doubles], Doubles]] = {
+    "RCP": lambda x: 1 / x,
+    "RSQ": lambda x: 1 / np.sqrt(x),
+    "SQRT": np.sqrt,
+    "LG2": np.log2,
+    "EX2": np.exp2,
+    "SIN": lambda x: np.sin(2 * np.pi * x),  # the argument comes in turns
+    "COS": lambda x: np.cos(2 * np.pi * x),
+    "TANH": np.tanh,
+}
+
+
+@semantics("MUFU", modifiers=f"FTZ {' '.join(FUNCTIONS)}")
+def mufu(s: Step) -> None:
+    """Special functions, correctly rounded; the hardware's tables err by one or two ulps more.
+
+    Denormal arguments count as zero: compilers scale them before they come here.
+    """
+    (a,) = (s.floating(o) for o in s.sources)
+    function = next(FUNCTIONS[m] for m in s.instruction.modifiers if m in FUNCTIONS)
+    argument = a if s.has("EX2") else flush(a.view(np.uint32)).view(np.float32)
+    s.write_float(function(argument.astype(np.float64)).astype(np.float32))
+
+
+@semantics("FCHK", modifiers="DIVIDE", destination=False)
+def fchk(s: Step) -> None:
+    """Tells whether a division needs the slow path: an exponent or a quotient near the limits."""
+    a, b = (s.floating(o).view(np.uint32) >> np.uint32(23) & np.uint32(255) for o in s.sources)
+    difference = a.astype(np.int64) - b.astype(np.int64)
+    narrow = (b < 2) | (b > 252) | (a > 254) | (a < 25)
+    s.output(0, narrow | (difference > 125) | (difference < -125))

@@ -1,0 +1,101 @@
+"""Runs a launch: batches of CTAs, each in lock step, until every thread has exited."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..kernel import Cta, Kernel
+from .errors import EmulationError
+from .fragments import NOTHING, Status, Warps
+from .recorder import PathPool, Recorder
+from .semantics import Bound, bind
+from .state import Launch, State
+from .step import Step
+
+BATCH_WARPS = 2048  # warps whose CTAs run interleaved: bounds memory, fills numpy's loops
+MAX_STEPS = 10_000_000  # of one batch; a step may serve all its warps
+
+
+def run(launch: Launch, number: int = 0, max_steps: int = MAX_STEPS) -> Kernel:
+    """Execute all CTAs of a launch, change its memory, and return what its warps did."""
+    code = bind(launch.program)
+    pool = PathPool()
+    ctas: list[Cta] = []
+    size = max(1, BATCH_WARPS // launch.warps_per_cta)
+    with np.errstate(all="ignore"):
+        for first in range(0, launch.n_ctas, size):
+            state = State(launch, first, min(size, launch.n_ctas - first))
+            recorder = run_batch(state, code, max_steps)
+            ctas += recorder.ctas(first, launch.warps_per_cta, pool)
+    return Kernel(
+        program=launch.program,
+        grid=launch.grid,
+        block=launch.block,
+        load_cta=ctas.__getitem__,
+        launch=number,
+        shared_bytes=launch.shared_bytes,
+    )
+
+
+def run_batch(state: State, code: list[Bound | None], max_steps: int = MAX_STEPS) -> Recorder:
+    """Execute the CTAs of one batch to their end.
+
+    Each step takes the lowest key among all warps and serves every warp that has the same one.
+    """
+    recorder = Recorder(state.warps)
+    fragments = state.fragments
+    while (key := fragments.key.min()) != NOTHING:
+        if state.clock == max_steps:
+            raise EmulationError(report(state, f"is still running after {max_steps} steps"))
+        state.clock += 1
+        warps = np.flatnonzero(fragments.key == key)
+        index = int(key & 0xFFFF_FFFF)
+        bound = code[index] if index < len(code) else None
+        if bound is None:
+            raise EmulationError(report(state, "ran into bytes that are not reachable code"))
+        if bound.meaning.control:
+            run_control(state, bound, warps, recorder)
+        else:
+            step = Step(state, bound, warps)
+            bound.meaning.execute(step)
+            recorder.record(step)
+            fragments.pc[warps, fragments.slot[warps]] += 1
+            fragments.key[warps] += 1
+    if fragments.lanes.any():
+        raise EmulationError(report(state, "waits at barriers that cannot open"))
+    return recorder
+
+
+def run_control(state: State, bound: Bound, warps: Warps, recorder: Recorder) -> None:
+    """Execute a control instruction: only the lanes that execute it go where it says."""
+    fragments = state.fragments
+    fragments.age[warps, fragments.slot[warps]] += 1
+    step = Step(state, bound, warps)
+    recorder.record(step)
+    if step.unguarded:
+        bound.meaning.execute(step)
+    else:
+        going = step.executed_bits
+        fragments.split(warps, going)
+        if going.any():
+            bound.meaning.execute(Step(state, bound, warps[going != 0]))
+    fragments.choose(warps)
+
+
+def report(state: State, what: str) -> str:
+    """What the first fragments do, for a kernel that cannot go on."""
+    program = state.launch.program
+    lines = [f"kernel {program.name} {what}:"]
+    fragments = state.fragments
+    warps, slots = np.nonzero(fragments.lanes)
+    for warp, slot in list(zip(warps.tolist(), slots.tolist(), strict=True))[:8]:
+        index = int(fragments.pc[warp, slot])
+        text = program.instructions[index].text if index < len(program) else "past the end"
+        lines.append(
+            f"  {state.describe(warp, slot)} and {fragments.lanes[warp, slot].bit_count() - 1} "
+            f"more lanes: {Status(fragments.status[warp, slot]).name.lower()} at "
+            f"{16 * index:#06x} {text}"
+        )
+    if len(warps) > 8:
+        lines.append(f"  ... and {len(warps) - 8} more")
+    return "\n".join(lines)

@@ -1,0 +1,56 @@
+"""One function that reads every kind of input. Readers are imported when they are needed."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ..isa.errors import InputError
+
+if TYPE_CHECKING:
+    from .kernel import Trace
+
+FORMATS: Final = ".warptrace (recorded), .sass (hand-written) or .cubin (with a launch file)"
+
+
+def load(path: str | Path, launch: str | Path | None = None, kernel: str | None = None) -> Trace:
+    """The trace in a file; a cubin is emulated as the TOML file `launch` says.
+
+    `kernel`, a name or a pattern such as `mat*`, keeps only the kernels that match.
+    """
+    trace = _read(Path(path), launch)
+    if kernel is None:
+        return trace
+    kept = tuple(k for k in trace.kernels if fnmatch.fnmatchcase(k.name, kernel))
+    if not kept:
+        names = ", ".join(sorted({k.name for k in trace.kernels}))
+        raise InputError(f"{path}: no kernel matches {kernel!r}, only these are there: {names}")
+    return replace(trace, kernels=kept)
+
+
+def _read(path: Path, launch: str | Path | None) -> Trace:
+    suffix = path.suffix.lower()
+    if launch is not None and suffix != ".cubin":
+        raise InputError(f"{path}: a launch file found with it, expected that only for a .cubin")
+    match suffix:
+        case ".warptrace":
+            from . import store
+
+            return store.read(path)
+        case ".sass":
+            from . import handwritten
+
+            return handwritten.read(path)
+        case ".cubin":
+            return _emulate(path, launch)
+    raise InputError(f"{path}: {suffix or 'no suffix'} found, expected {FORMATS}")
+
+
+def _emulate(path: Path, launch: str | Path | None) -> Trace:
+    if launch is None:
+        raise InputError(f"{path}: a cubin does not say what to launch, expected --launch FILE too")
+    from .launch import load_launch, run_launch
+
+    return run_launch(path, load_launch(launch))

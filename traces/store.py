@@ -1,0 +1,455 @@
+"""The native trace file, `.warptrace`: one application, columnar, compressed, read CTA by CTA.
+
+The format is described in `docs/formats.md`. Nothing in a file is trusted: every member is checked
+against its SHA-256, and every index and size against its bounds, before it is used.
+"""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+import itertools
+import json
+import math
+import os
+import secrets
+import struct
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path as FilePath
+from typing import Annotated, BinaryIO, Final, Literal, TypeAlias, TypeVar
+from weakref import WeakValueDictionary
+
+import zstandard
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..isa import control_bits
+from ..isa.errors import InputError
+from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Kind, Program
+from ..isa.sass import parse_instruction
+from .columns import Block, Builder, Layout, pack, unpack
+from .kernel import WARP_SIZE, Cta, Kernel, Path, Trace
+
+VERSION: Final = 1
+MANIFEST: Final = "manifest.json"
+LEVEL: Final = 3  # of zstd
+BLOCKS_KEPT: Final = 4  # decoded blocks that an open kernel keeps
+MEMBER_LIMIT: Final = 1 << 31  # bytes that one member may decode to
+MAGIC: Final = b"PK\x03\x04"
+REMEDY: Final = "the file is damaged or was cut short: copy it again or record it again"
+# What the layers below raise on bytes that are not what they should be.
+DAMAGE: Final = (
+    InputError,
+    zipfile.BadZipFile,
+    zstandard.ZstdError,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
+
+AnyRecord = TypeVar("AnyRecord", bound="Record")
+Count: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 31)]
+Extent: TypeAlias = Annotated[int, Field(ge=1, lt=1 << 31)]
+Digest: TypeAlias = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Record(BaseModel):
+    """A JSON object of the file."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, ser_json_bytes="hex", val_json_bytes="hex"
+    )
+
+
+class Code(Record):
+    """One static instruction: what decodes it again, and what it decoded to where rows count."""
+
+    text: str
+    control: Annotated[int, Field(ge=0, lt=1 << 21)]  # as in the encoding, from its lowest bit
+    encoding: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None
+    access: Annotated[int, Field(ge=0, le=max(Access))]
+
+
+class Binary(Record):
+    """A `Program`, its instructions as text and bits."""
+
+    program: Program  # without instructions
+    labels: dict[str, int]  # byte offsets that the text of branches names
+    code: tuple[Code, ...]
+
+
+class BlockEntry(Record):
+    """How many CTAs a block holds, and the digest of its decompressed columns."""
+
+    ctas: Extent
+    sha256: Digest
+
+
+class Launch(Record):
+    """A `Kernel`; `program` numbers its code."""
+
+    program: Count
+    grid: tuple[Extent, Extent, Extent]
+    block: tuple[Extent, Extent, Extent]
+    launch: Count
+    registers: Count
+    shared_bytes: Count
+    warm: tuple[Literal["const", "icache", "l1"], ...]
+    clock_reads: bool
+    blocks: tuple[BlockEntry, ...]
+
+
+class Content(Record):
+    """What the content hash covers: through the digests, all other members too."""
+
+    programs: tuple[Digest, ...]
+    kernels: tuple[Launch, ...]
+
+    def hash(self) -> str:
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return _sha256(text.encode())
+
+
+class Heading(BaseModel):
+    """The part of the manifest that all versions of the format share."""
+
+    format: Literal["warptrace"]
+    version: int
+
+
+class Manifest(Record):
+    """The member `manifest.json`."""
+
+    format: Literal["warptrace"]
+    version: int
+    producer: str
+    versions: dict[str, str]
+    hash: Digest
+    content: Content
+
+    def members(self) -> set[str]:
+        """Names of all members that the file has to have."""
+        kernels = enumerate(self.content.kernels)
+        blocks = (_block_name(k, b) for k, kernel in kernels for b in range(len(kernel.blocks)))
+        programs = map(_program_name, range(len(self.content.programs)))
+        return {MANIFEST, *programs, *blocks}
+
+
+def write(trace: Trace, path: str | os.PathLike[str]) -> str:
+    """Write `trace` and return its content hash. The file appears whole or not at all."""
+    with _atomic(FilePath(path)) as stream, zipfile.ZipFile(stream, "w") as archive:
+        content = _write_content(trace, archive)
+        manifest = Manifest(
+            format="warptrace",
+            version=VERSION,
+            producer=trace.producer,
+            versions={"warpwise": version("warpwise")},
+            hash=content.hash(),
+            content=content,
+        )
+        _add(archive, MANIFEST, manifest.model_dump_json(indent=1).encode())
+    return manifest.hash
+
+
+def read(path: str | os.PathLike[str]) -> Trace:
+    """Open a trace. What the warps did is read, and checked, when its CTAs are asked for."""
+    file = _File(FilePath(path))
+    content = file.manifest.content
+    programs = [
+        _read_program(file, _program_name(number), digest)
+        for number, digest in enumerate(content.programs)
+    ]
+    kernels = tuple(_open_kernel(file, k, programs) for k in range(len(content.kernels)))
+    return Trace(kernels, source=str(path), producer=file.manifest.producer)
+
+
+# Writing
+
+
+@contextmanager
+def _atomic(path: FilePath) -> Iterator[BinaryIO]:
+    """A stream that becomes `path` when the block ends without an exception."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with open(partial, "xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_content(trace: Trace, archive: zipfile.ZipFile) -> Content:
+    programs: dict[str, int] = {}  # digest -> number, in the order of first use
+    launches = []
+    for k, kernel in enumerate(trace.kernels):
+        data = _encode_program(kernel.program)
+        digest = _sha256(data)
+        if digest not in programs:
+            programs[digest] = len(programs)
+            _add(archive, _program_name(programs[digest]), _compress(data))
+        blocks = tuple(_write_blocks(kernel, k, archive))
+        launches.append(_launch(kernel, programs[digest], blocks))
+    return Content(programs=tuple(programs), kernels=tuple(launches))
+
+
+def _write_blocks(kernel: Kernel, k: int, archive: zipfile.ZipFile) -> Iterator[BlockEntry]:
+    layout = Layout.of(kernel.program, kernel.warps_per_cta)
+    builder = Builder(layout)
+    numbers = itertools.count()
+    for i in range(kernel.n_ctas):
+        try:
+            builder.add(kernel.load_cta(i))
+            if not builder.full and i + 1 < kernel.n_ctas:
+                continue
+            data = pack(builder.columns())
+        except InputError as error:
+            raise InputError(f"kernel {kernel.name}, up to CTA {i}: {error}") from error
+        _add(archive, _block_name(k, next(numbers)), _compress(data))
+        yield BlockEntry(ctas=len(builder.ctas), sha256=_sha256(data))
+        builder = Builder(layout)
+
+
+def _launch(kernel: Kernel, program: int, blocks: tuple[BlockEntry, ...]) -> Launch:
+    return Launch(
+        program=program,
+        grid=kernel.grid,
+        block=kernel.block,
+        launch=kernel.launch,
+        registers=kernel.registers,
+        shared_bytes=kernel.shared_bytes,
+        warm=tuple(sorted(kernel.warm)),  # type: ignore[arg-type]  # checked by the model
+        clock_reads=kernel.clock_reads,
+        blocks=blocks,
+    )
+
+
+def _encode_program(program: Program) -> bytes:
+    """The program as JSON; raise if it would not decode to the same program."""
+    binary = Binary(
+        program=replace(
+            program, instructions=(), constants=dict(sorted(program.constants.items()))
+        ),
+        labels=dict(_labels(program)),
+        code=tuple(
+            Code(
+                text=i.text,
+                control=control_bits.encode(i.control) >> control_bits.FIRST_BIT,
+                encoding=None if i.encoding is None else f"{i.encoding:032x}",
+                access=i.access,
+            )
+            for i in program.instructions
+        ),
+    )
+    for found, expected in zip(_decode(binary), program.instructions, strict=True):
+        if found != expected:
+            raise InputError(f"{program.name}: stored as text, {expected} would become {found}")
+    return binary.model_dump_json().encode()
+
+
+def _labels(program: Program) -> Iterator[tuple[str, int]]:
+    for instruction in program.instructions:
+        for operand in instruction.operands:
+            if operand.kind is Kind.LABEL and instruction.target is not None:
+                yield operand.text.strip("`()"), instruction.target
+
+
+def _compress(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=LEVEL).compress(data)
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    """Append a member. Its date is fixed, so that equal traces give equal files."""
+    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+
+
+# Reading
+
+
+class _WrongKindError(InputError):
+    """The file is not damaged but unsuitable; the message says what to do."""
+
+
+class _File:
+    """An open file whose manifest has been checked; all its errors name it."""
+
+    def __init__(self, path: FilePath) -> None:
+        self.path = path
+        with self.explained("archive"):
+            self._archive = self._open()
+            self._size = path.stat().st_size
+        with self.explained(MANIFEST):
+            self.manifest = self._read_manifest()
+            self._check_members()
+
+    def member(self, name: str, digest: str) -> bytes:
+        """Decompressed content of a member; raise if it is not what the digest says."""
+        compressed = self._stored(name)
+        size = zstandard.frame_content_size(compressed)
+        if not 0 <= size <= MEMBER_LIMIT:
+            raise InputError(f"it announces {size} bytes, expected at most {MEMBER_LIMIT}")
+        data = zstandard.ZstdDecompressor().decompress(compressed)
+        if _sha256(data) != digest:
+            raise InputError(f"its SHA-256 is {_sha256(data)}, expected {digest}")
+        return data
+
+    @contextmanager
+    def explained(self, part: str) -> Iterator[None]:
+        """Turn what goes wrong while `part` is read into an `InputError` that names the file."""
+        try:
+            yield
+        except _WrongKindError as error:
+            raise InputError(f"{self.path}: {error}") from error.__cause__
+        except DAMAGE as error:
+            raise InputError(f"{self.path}: {part}: {_reason(error)}; {REMEDY}") from error
+
+    def _open(self) -> zipfile.ZipFile:
+        try:
+            with open(self.path, "rb") as stream:
+                start = stream.read(len(MAGIC))
+        except OSError as error:
+            raise _WrongKindError(f"cannot be opened: {error.strerror}") from error
+        if start != MAGIC:
+            raise _WrongKindError(f"not a warptrace: it begins with {start!r}, expected {MAGIC!r}")
+        return zipfile.ZipFile(self.path)
+
+    def _read_manifest(self) -> Manifest:
+        data = self._stored(MANIFEST)
+        heading = Heading.model_validate_json(data)
+        if heading.version != VERSION:
+            raise _WrongKindError(
+                f"a warptrace of version {heading.version}, expected {VERSION}: "
+                "use the warpwise release that wrote it, or record it again with this one"
+            )
+        manifest = Manifest.model_validate_json(data)
+        if manifest.content.hash() != manifest.hash:
+            raise InputError(f"the content has hash {manifest.content.hash()}, not {manifest.hash}")
+        return manifest
+
+    def _check_members(self) -> None:
+        found, expected = set(self._archive.namelist()), self.manifest.members()
+        if found != expected:
+            difference = ", ".join(sorted(found ^ expected)[:3])
+            raise InputError(
+                f"{len(found)} members found, expected {len(expected)} (differing: {difference})"
+            )
+
+    def _stored(self, name: str) -> bytes:
+        try:
+            info = self._archive.getinfo(name)
+        except KeyError:
+            raise InputError("it is missing") from None
+        if info.compress_type != zipfile.ZIP_STORED or info.compress_size > self._size:
+            raise InputError(
+                f"{info.compress_size} bytes by method {info.compress_type} announced, "
+                f"expected stored bytes in a file of {self._size}"
+            )
+        return self._archive.read(info)
+
+
+def _read_program(file: _File, name: str, digest: str) -> Program:
+    with file.explained(name):
+        binary = Binary.model_validate_json(file.member(name, digest))
+        return replace(binary.program, instructions=tuple(_decode(binary)))
+
+
+def _decode(binary: Binary) -> Iterator[Instruction]:
+    for index, code in enumerate(binary.code):
+        instruction = parse_instruction(
+            code.text,
+            index * INSTRUCTION_BYTES,
+            binary.program.arch,
+            control_bits.decode(code.control << control_bits.FIRST_BIT),
+            None if code.encoding is None else int(code.encoding, 16),
+            binary.labels,
+        )
+        if instruction.access != code.access:
+            raise _WrongKindError(
+                f"{code.text} has access {code.access} in the file, but this release decodes it "
+                f"with {instruction.access:d}: record the trace again"
+            )
+        yield instruction
+
+
+def _open_kernel(file: _File, k: int, programs: list[Program]) -> Kernel:
+    launch = file.manifest.content.kernels[k]
+    with file.explained(f"kernel {k}"):
+        if launch.program >= len(programs):
+            raise InputError(f"program {launch.program} named, {len(programs)} found")
+        reader = _Reader(file, k, programs[launch.program])
+        kernel = Kernel(
+            program=programs[launch.program],
+            grid=launch.grid,
+            block=launch.block,
+            load_cta=reader.load_cta,
+            launch=launch.launch,
+            registers=launch.registers,
+            shared_bytes=launch.shared_bytes,
+            warm=frozenset(launch.warm),
+            hash=file.manifest.hash,
+            clock_reads=launch.clock_reads,
+        )
+        if reader.n_ctas != kernel.n_ctas:
+            raise InputError(f"{reader.n_ctas} CTAs found, expected {kernel.n_ctas}")
+    return kernel
+
+
+class _Reader:
+    """Gives the CTAs of one kernel, reading no block but theirs."""
+
+    def __init__(self, file: _File, k: int, program: Program) -> None:
+        launch = file.manifest.content.kernels[k]
+        self._file, self._k = file, k
+        self._blocks = launch.blocks
+        self._first = list(itertools.accumulate((b.ctas for b in launch.blocks), initial=0))
+        self._layout = Layout.of(program, -(-math.prod(launch.block) // WARP_SIZE))
+        self._paths: WeakValueDictionary[bytes, Path] = WeakValueDictionary()
+        self._block = lru_cache(BLOCKS_KEPT)(self._read_block)
+
+    @property
+    def n_ctas(self) -> int:
+        return self._first[-1]
+
+    def load_cta(self, number: int) -> Cta:
+        if not 0 <= number < self.n_ctas:
+            raise IndexError(f"CTA {number} of {self.n_ctas}")
+        b = bisect.bisect_right(self._first, number) - 1
+        with self._file.explained(_block_name(self._k, b)):
+            return self._block(b).cta(number - self._first[b], number)
+
+    def _read_block(self, b: int) -> Block:
+        entry = self._blocks[b]
+        columns = unpack(self._file.member(_block_name(self._k, b), entry.sha256))
+        return Block(columns, self._layout, entry.ctas, self._paths)
+
+
+# Both directions
+
+
+def _program_name(number: int) -> str:
+    return f"program-{number}.json.zst"
+
+
+def _block_name(kernel: int, block: int) -> str:
+    return f"kernel-{kernel}/block-{block}.zst"
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        problem = error.errors()[0]
+        return f"{'.'.join(map(str, problem['loc'])) or 'JSON'}: {problem['msg']}"
+    return str(error).rstrip(".")
