@@ -26,6 +26,12 @@ def load(path: str | os.PathLike[str], kernel: str | None = None) -> dict[str, P
     """
     binary = Binary(path)
     wanted = binary.kernels if kernel is None else (find_kernel(binary.kernels, kernel),)
+    for name in wanted:
+        if binary.needs_linking(name):
+            raise InputError(
+                f"kernel {name} of {binary.path} refers to code or data that is linked later; "
+                "build an executable cubin, without -rdc=true and -G."
+            )
     listing = _listing(binary)
     return {name: _program(binary, name, listing.get(name, [])) for name in wanted}
 
@@ -75,11 +81,6 @@ def _program(binary: Binary, kernel: str, listing: list[dict[str, Any]]) -> Prog
         raise InputError(
             f"kernel {kernel} has {len(code)} bytes of code but nvdisasm decoded {len(listing)} "
             f"instructions of {INSTRUCTION_BYTES} bytes."
-        )
-    if binary.needs_linking(kernel):
-        raise InputError(
-            f"kernel {kernel} refers to code or data that is linked later; build an executable "
-            "cubin, without -rdc=true and -G."
         )
     labels = binary.functions(kernel)
     parameter_base, parameters = binary.parameters(kernel)

@@ -33,7 +33,7 @@ def listing(cubin: Path, data: bytes) -> bytes:
         return cached.read_bytes()
     run = subprocess.run([tool, "-json", cubin], capture_output=True)
     if run.returncode:
-        reason = run.stderr.decode(errors="replace").strip()
+        reason = run.stderr.decode(errors="replace").strip() or f"exit code {run.returncode}"
         raise InputError(f"nvdisasm cannot disassemble {cubin}: {reason}")
     _write_atomically(cached, run.stdout)
     return run.stdout

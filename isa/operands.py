@@ -7,6 +7,7 @@ import math
 import re
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 
 from .errors import InputError
 from .program import PT, RZ, URZ, Kind, Operand
@@ -29,6 +30,7 @@ _ADDRESS = re.compile(
 _TERM = re.compile(
     r"(?:(?P<file>UR|R)(?P<number>\d+|Z)(?P<suffixes>(?:\.\w+)*)|(?P<offset>-?0x[0-9a-fA-F]+))"
 )
+_COUNTER_LIST = re.compile(r"\{\s*\d(?:\s*,\s*\d)*\s*\}")  # DEPBAR.LE SB0, 0x1, {4,3}
 _INTEGER = re.compile(r"-?(?:0x[0-9a-fA-F]+|\d+)")
 _FLOAT = re.compile(r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|INF|QNAN|SNAN)")
 
@@ -54,7 +56,8 @@ def split(text: str) -> list[str]:
     return [part for part in texts if part]
 
 
-def parse(text: str, opcode: str, modifiers: Sequence[str] = (), strict: bool = True) -> Operand:
+@lru_cache(maxsize=4096)
+def parse(text: str, opcode: str, modifiers: tuple[str, ...] = (), strict: bool = True) -> Operand:
     """Read one operand; `strict` refuses words that no known operand spells."""
     if match := _REGISTER.fullmatch(text):
         return _register(text, match)
@@ -70,7 +73,7 @@ def parse(text: str, opcode: str, modifiers: Sequence[str] = (), strict: bool = 
         return Operand(Kind.IMMEDIATE, text, bits=float_bits(text, opcode, modifiers))
     if _INTEGER.fullmatch(text):
         return Operand(Kind.IMMEDIATE, text, bits=_integer_bits(text))
-    if strict and text not in _WORDS:
+    if strict and text not in _WORDS and not _COUNTER_LIST.fullmatch(text):
         raise InputError(_unreadable(text))
     return Operand(Kind.OTHER, text)
 

@@ -117,6 +117,8 @@ def _tensor(opcode: str, modifiers: Sequence[str]) -> Shape:
     if size is None:
         return ONE
     m, n, k = (int(part) for part in size.groups())
+    if opcode == "HMMA" and (m, n, k) == (8, 8, 4):
+        return PAIRS  # Volta's form: each quad multiplies its own matrices, in steps
     types = [ELEMENT_BITS[t] for t in modifiers if t in ELEMENT_BITS]
     accumulator, inputs = _element_bits(opcode, types)
     stored_k = k // 2 if "SP" in modifiers else k

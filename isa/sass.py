@@ -91,7 +91,8 @@ def _parse(
     line = _LINE.fullmatch(text)
     if line is None:
         raise InputError("expected [control bits] @guard OPCODE.MODIFIERS operand, operand ;")
-    opcode, *modifiers = line["name"].split(".")
+    opcode, *rest = line["name"].split(".")
+    modifiers = tuple(rest)
     entry = opcodes.lookup(opcode, modifiers, arch)
     texts = operands.split(line["operands"] or "")
     parsed = _operands(texts, opcode, modifiers, encoding)
@@ -103,7 +104,7 @@ def _parse(
     draft = Instruction(
         pc=pc,
         opcode=opcode,
-        modifiers=tuple(modifiers),
+        modifiers=modifiers,
         operands=parsed,
         control=control,
         text=f"{guard}{line['name']} {', '.join(texts)}".strip(),
@@ -117,16 +118,18 @@ def _parse(
         fixed=entry.fixed,
         space=entry.space,
         access=entry.access,
+        width=registers.access_bits(opcode, modifiers) if entry.access else 0,
+        uniform_address=bool(entry.access) and _is_uniform(parsed),
         target=_target(parsed, opcode, labels, strict=encoding is None),
     )
-    return _with_encoding(_with_registers(_with_memory(draft), written))
+    return _with_encoding(_with_registers(draft, written))
 
 
 # ---- operands ------------------------------------------------------------------------------------
 
 
 def _operands(
-    texts: list[str], opcode: str, modifiers: list[str], encoding: int | None
+    texts: list[str], opcode: str, modifiers: tuple[str, ...], encoding: int | None
 ) -> tuple[Operand, ...]:
     label_at = len(texts) - 1 if _names_label(opcode, modifiers) else None
     parsed = tuple(
@@ -138,7 +141,7 @@ def _operands(
     return parsed if encoding is None else _exact_floats(parsed, opcode, encoding)
 
 
-def _names_label(opcode: str, modifiers: list[str]) -> bool:
+def _names_label(opcode: str, modifiers: tuple[str, ...]) -> bool:
     """Whether the last operand is a place in the code."""
     if opcode == "WARPSYNC":
         return "COLLECTIVE" in modifiers
@@ -175,7 +178,7 @@ def _with_widths(
     written: tuple[int, ...],
     entry: Opcode,
     opcode: str,
-    modifiers: list[str],
+    modifiers: tuple[str, ...],
     arch: str,
     encoding: int | None,
 ) -> tuple[Operand, ...]:
@@ -198,7 +201,9 @@ def _with_widths(
     return tuple(result)
 
 
-def _wide_address(operand: Operand, opcode: str, modifiers: list[str], position: int) -> Operand:
+def _wide_address(
+    operand: Operand, opcode: str, modifiers: tuple[str, ...], position: int
+) -> Operand:
     shared_side = opcode == "LDGSTS" and position == 0
     return replace(
         operand,
@@ -207,7 +212,7 @@ def _wide_address(operand: Operand, opcode: str, modifiers: list[str], position:
 
 
 def _described(
-    operand: Operand, entry: Opcode, modifiers: list[str], arch: str, encoding: int | None
+    operand: Operand, entry: Opcode, modifiers: tuple[str, ...], arch: str, encoding: int | None
 ) -> Operand:
     """Add the descriptor register that sm_8x encodes in a global access but does not print."""
     if encoding is None or arch not in HIDDEN_DESCRIPTOR or "64" not in operand.suffixes:
@@ -219,15 +224,9 @@ def _described(
 # ---- derived fields ------------------------------------------------------------------------------
 
 
-def _with_memory(draft: Instruction) -> Instruction:
-    if draft.access is Access.NONE:
-        return draft
-    places = [o for o in draft.operands if o.kind in (Kind.ADDRESS, Kind.CONSTANT)]
-    return replace(
-        draft,
-        width=registers.access_bits(draft.opcode, draft.modifiers),
-        uniform_address=all(o.index in (None, RZ) for o in places),
-    )
+def _is_uniform(parsed: tuple[Operand, ...]) -> bool:
+    """Whether no address operand has a per-thread register."""
+    return all(o.index in (None, RZ) for o in parsed if o.kind in (Kind.ADDRESS, Kind.CONSTANT))
 
 
 def _with_registers(draft: Instruction, written: tuple[int, ...]) -> Instruction:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..isa.program import NO_COUNTER, Access, Instruction, Kind, Program, Space, Unit
 from ..traces.kernel import WARP_SIZE, Kernel
-from .compiled import address, allocate, compiled
+from .compiled import address, allocate, entry
 from .core import instruction as core
 from .core.limits import SLOTS
 from .machine.schema import AddressTiming, Gpu
@@ -259,7 +259,7 @@ class _AccessBuilder:
         accesses = allocate(core.ACCESS, len(pcs))
         most = int((np.bitwise_count(warp.path.executed[at]).astype(np.int64) * 2).sum())
         lines = allocate(core.LINE, most)
-        n = _coalesce(
+        n = coalescer.coalesce(
             warp.accesses.addresses,
             warp.path.executed[at],
             self._paths[pcs],
@@ -280,31 +280,6 @@ class _AccessBuilder:
         if not self._accesses:
             return allocate(core.ACCESS, 1), allocate(core.LINE, 1)
         return np.concatenate(self._accesses), np.concatenate(self._lines)
-
-
-@compiled
-def _coalesce(addresses, masks, paths, sizes, n_sets, n_banks, bank_bytes, accesses, out):
-    """Fill one `ACCESS` a row, and their lines; returns the number of lines."""
-    lines = np.empty(coalescer.LANES * 2, np.int64)
-    sectors = np.empty(coalescer.LANES * 2, np.int64)
-    n = 0
-    for row in range(len(masks)):
-        mask, size, path = masks[row], sizes[row], paths[row]
-        access = accesses[row]
-        access.first = n
-        if path == core.SHARED:
-            access.wavefronts = coalescer.shared_wavefronts(addresses[row], mask, size)
-        elif path != core.CONSTANT:
-            found = coalescer.lines_of(addresses[row], mask, size, lines, sectors)
-            access.lines = found
-            access.wavefronts = coalescer.l1_wavefronts(
-                addresses[row], mask, size, lines, found, n_sets, n_banks, bank_bytes
-            )
-            for k in range(found):
-                out[n].line = lines[k]
-                out[n].sectors = sectors[k]
-                n += 1
-    return n
 
 
 def kernel_record(kernel: Kernel, streams: Streams, occupancy: int, l1_ways: int) -> Any:

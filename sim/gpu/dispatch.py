@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ..compiled import compiled, record, u
+from ..compiled import compiled, pointer_to, record, u
 from ..core.limits import NEVER
 from ..sm import cta
 from ..sm.sm import SM
-from ..compiled import pointer_to
 
 sm_at = pointer_to(SM)
 
@@ -56,8 +55,9 @@ def earliest_release(sms, n_sms, last_sm):
 
 @compiled
 def refill(dispatch, sm, kernel, machine):
-    """Give a new CTA to each place that `sm` has freed."""
+    """Give a new CTA to each place that `sm` has freed; it may start in the same cycle."""
     while sm.cta.released and dispatch.next_cta < kernel.n_ctas:
         sm.cta.released -= 1
         _give(dispatch, sm, machine, sm.cta.released_at)
+        cta.launch_due(sm, kernel, machine, sm.cta.released_at)
     sm.cta.released = 0

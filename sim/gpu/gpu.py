@@ -7,7 +7,7 @@ the window of its request, and an SM can run a window alone. Requests are served
 
 from __future__ import annotations
 
-from ..compiled import compiled, pointer_to, record, u
+from ..compiled import compiled, entry, pointer_to, record, u
 from ..core.instruction import KERNEL
 from ..machine.record import MACHINE
 from ..sm import outbox, sm
@@ -37,7 +37,7 @@ GPU = record(
 )
 
 
-@compiled
+@entry
 def begin_kernel(gpu):
     """Start a kernel on an empty GPU."""
     kernel, machine = kernel_at(gpu.kernel, 0), machine_at(gpu.machine, 0)
@@ -47,18 +47,11 @@ def begin_kernel(gpu):
 
 
 @compiled
-def _run_sms(gpu, kernel, machine, until):
-    """Run every SM to the end of the window; freed places are refilled in order of time."""
-    for s in range(gpu.n_sms):
-        more = gpu.dispatch.next_cta < kernel.n_ctas
-        sm.run(sm_at(gpu.sms, s), kernel, machine, until, more)
-    s = dispatch.earliest_release(gpu.sms, gpu.n_sms, gpu.dispatch.last_sm)
-    while s >= 0:
-        unit = sm_at(gpu.sms, s)
-        dispatch.refill(gpu.dispatch, unit, kernel, machine)
-        more = gpu.dispatch.next_cta < kernel.n_ctas
-        sm.run(unit, kernel, machine, until, more)
-        s = dispatch.earliest_release(gpu.sms, gpu.n_sms, gpu.dispatch.last_sm)
+def _next_sm(gpu, k):
+    """SM to run next in a window: the first n in order, then those that freed a place. -1: none."""
+    if k < gpu.n_sms:
+        return k
+    return dispatch.earliest_release(gpu.sms, gpu.n_sms, gpu.dispatch.last_sm)
 
 
 @compiled
@@ -117,14 +110,23 @@ def _status(gpu, kernel, patience):
     return RUNNING
 
 
-@compiled
+@entry
 def run(gpu_array, windows, window, max_cycle, patience):
     """Simulate up to `windows` windows of `window` cycles, not beyond `max_cycle`."""
     gpu = gpu_array[0]
     kernel, machine = kernel_at(gpu.kernel, 0), machine_at(gpu.machine, 0)
     for _ in range(windows):
         until = min(gpu.now + window, max_cycle)
-        _run_sms(gpu, kernel, machine, until)
+        # Every SM runs to the end of the window, or until it frees a place; freed places are
+        # refilled in order of time, and their SMs run on.
+        k = 0
+        s = _next_sm(gpu, 0)
+        while s >= 0:
+            unit = sm_at(gpu.sms, s)
+            dispatch.refill(gpu.dispatch, unit, kernel, machine)
+            sm.run(unit, kernel, machine, until, gpu.dispatch.next_cta < kernel.n_ctas)
+            k += 1
+            s = _next_sm(gpu, k)
         _serve_window(gpu, machine, gpu.now, until)
         gpu.now = until
         status = _status(gpu, kernel, patience)
@@ -133,7 +135,7 @@ def run(gpu_array, windows, window, max_cycle, patience):
     return RUNNING
 
 
-@compiled
+@entry
 def execution_cycles(gpu):
     """Cycles from the first dispatch until the last CTA has ended and its stores are done."""
     last = gpu.stores_done

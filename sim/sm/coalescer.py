@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..compiled import compiled
+from ..compiled import entry
+from ..core import instruction as core
 
 LANES = 32
 LINE_SHIFT = 7  # 128-byte lines
 SECTOR_SHIFT = 5  # 32-byte sectors
 
 
-@compiled
+@entry
 def lines_of(addresses, mask, size, lines, sectors):
     """Distinct lines that the lanes of `mask` touch, in order of first touch; returns how many.
 
@@ -39,7 +40,7 @@ def lines_of(addresses, mask, size, lines, sectors):
     return n
 
 
-@compiled
+@entry
 def _most_words_in_a_bank(addresses, mask, first_lane, end_lane, size, n_banks, width):
     """Largest number of distinct `width`-byte words in one bank, over some lanes."""
     words = np.empty(LANES * 4, np.int64)
@@ -61,7 +62,7 @@ def _most_words_in_a_bank(addresses, mask, first_lane, end_lane, size, n_banks, 
     return most
 
 
-@compiled
+@entry
 def shared_wavefronts(addresses, mask, size):
     """Cycles of the shared-memory data stage: 32 banks of 4 bytes, phases of up to 128 bytes.
 
@@ -82,7 +83,7 @@ def shared_wavefronts(addresses, mask, size):
     return total
 
 
-@compiled
+@entry
 def l1_wavefronts(addresses, mask, size, lines, n_lines, n_sets, n_banks, bank_bytes):
     """Cycles of the L1D: one line a set and cycle in the tags, one word a bank and cycle."""
     per_set = np.zeros(n_sets, np.int64)
@@ -92,3 +93,28 @@ def l1_wavefronts(addresses, mask, size, lines, n_lines, n_sets, n_banks, bank_b
         most = max(most, per_set[lines[k] % n_sets])
     data = _most_words_in_a_bank(addresses, mask, 0, LANES, size, n_banks, bank_bytes)
     return max(most, data)
+
+
+@entry
+def coalesce(addresses, masks, paths, sizes, n_sets, n_banks, bank_bytes, accesses, out):
+    """Fill one `ACCESS` a row, and their lines; returns the number of lines."""
+    lines = np.empty(LANES * 2, np.int64)
+    sectors = np.empty(LANES * 2, np.int64)
+    n = 0
+    for row in range(len(masks)):
+        mask, size, path = masks[row], sizes[row], paths[row]
+        access = accesses[row]
+        access.first = n
+        if path == core.SHARED:
+            access.wavefronts = shared_wavefronts(addresses[row], mask, size)
+        elif path != core.CONSTANT:
+            found = lines_of(addresses[row], mask, size, lines, sectors)
+            access.lines = found
+            access.wavefronts = l1_wavefronts(
+                addresses[row], mask, size, lines, found, n_sets, n_banks, bank_bytes
+            )
+            for k in range(found):
+                out[n].line = lines[k]
+                out[n].sectors = sectors[k]
+                n += 1
+    return n

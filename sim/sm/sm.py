@@ -87,51 +87,46 @@ def _reclaim(sc, sm, now):
 
 
 @compiled
-def _visit(sc, sm, kernel, machine, now):
-    sm.visits += 1
-    pc = subcore.step(sc, sm, kernel, machine, now)
-    if pc >= 0:
-        sm.progress_at = now
-        _synchronise(sc, sm, kernel, machine, pc, now)
-    if sc.warps.exited:
-        _reclaim(sc, sm, now)
-
-
-@compiled
-def _step(sm, kernel, machine, now):
-    """One cycle of the whole SM; returns the next cycle in which anything can change."""
-    _take_replies(sm, machine, now)
-    l1_icache.step(sm, machine, now)
-    fp64.step(sm, machine, now)
-    memory_unit.step(sm, kernel, machine, now)
-    following = NEVER
+def _next_at(sm, machine, now):
+    """The next cycle in which anything of the SM can change."""
+    at = cta.next_at(sm.cta)
     for s in range(SUBCORES):
-        sc = sm.subcores[u(s)]
-        if sc.next_at <= now:
-            _visit(sc, sm, kernel, machine, now)
-    l1_icache.grant(sm, machine, now)
-    cta.launch_due(sm, kernel, machine, now)
-    for s in range(SUBCORES):
-        following = min(following, sm.subcores[u(s)].next_at)
-    following = min(following, l1_icache.next_at(sm, machine, now))
-    following = min(following, fp64.next_at(sm, now))
-    following = min(following, memory_unit.next_at(sm, now))
-    following = min(following, cta.next_at(sm.cta))
-    return max(following, now + 1)
+        at = min(at, sm.subcores[u(s)].next_at)
+    at = min(at, l1_icache.next_at(sm, machine, now))
+    at = min(at, fp64.next_at(sm, now))
+    at = min(at, memory_unit.next_at(sm, now))
+    box = sm.inbox
+    if box.head < box.tail:
+        at = min(at, box.reply[u(box.head % len(box.reply))].at)
+    return max(at, now + 1)
 
 
 @compiled
 def run(sm, kernel, machine, until, stop_at_release):
     """Simulate cycles before `until`; stop early, behind the cycle, when a CTA slot became free."""
     while sm.now < until:
-        following = _step(sm, kernel, machine, sm.now)
-        box = sm.inbox
-        if box.head < box.tail:
-            following = min(following, max(box.reply[u(box.head % len(box.reply))].at, sm.now + 1))
-        sm.now = min(following, until)
+        now = sm.now
+        _take_replies(sm, machine, now)
+        l1_icache.step(sm, machine, now)
+        fp64.step(sm, machine, now)
+        memory_unit.step(sm, kernel, machine, now)
+        for s in range(SUBCORES):
+            sc = sm.subcores[u(s)]
+            if sc.next_at > now:
+                continue
+            sm.visits += 1
+            pc = subcore.step(sc, sm, kernel, machine, now)
+            if pc >= 0:
+                sm.progress_at = now
+                _synchronise(sc, sm, kernel, machine, pc, now)
+            if sc.warps.exited:
+                _reclaim(sc, sm, now)
+        l1_icache.grant(sm, machine, now)
+        cta.launch_due(sm, kernel, machine, now)
         if stop_at_release and sm.cta.released:
-            sm.now = sm.cta.released_at + 1
+            sm.now = now + 1
             return
+        sm.now = min(_next_at(sm, machine, now), until)
 
 
 @compiled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import settings
 from numpy.typing import NDArray
 
 from warpwise.isa.program import Program
@@ -15,6 +16,7 @@ from warpwise.traces.emulator.semantics import bind
 from warpwise.traces.emulator.state import Launch, State
 
 Words = NDArray[np.uint32]
+few = settings(max_examples=25, deadline=None)  # an example has 32 lanes
 LANES = np.arange(32, dtype=np.uint32)
 
 

@@ -150,6 +150,26 @@ def test_warpsync_joins_the_named_lanes() -> None:
     assert path.active[path.pcs == 5].tolist() == [FULL]
 
 
+def test_branches_on_convergence() -> None:
+    e = Experiment("""
+        S2R R1, SR_LANEID
+        ISETP.LT.AND P0, PT, R1, 0x8, PT
+        UMOV UR4, 0xffffffff
+        BRA.DIV ~UR4, apart
+        @P0 BRA low
+        BRA.DIV ~UR4, apart
+        EXIT
+        low: UMOV UR5, 0xff
+        BRA.CONV UR5, together
+        EXIT
+        apart: MOV R2, 0x1
+        EXIT
+        together: MOV R2, 0x2
+    """)
+    e.run()
+    assert e.register(2).tolist() == [2] * 8 + [1] * 24
+
+
 def test_saved_barrier_registers_survive_a_call() -> None:
     e = Experiment("""
         S2R R1, SR_LANEID

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from emulator.experiments import Experiment, Words, result
+from emulator.experiments import Experiment, Words, few, result
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -62,6 +62,7 @@ def fused(a: int, b: int, c: int, mode: str) -> int:
 
 
 @pytest.mark.parametrize("mode", ["RN", "RZ", "RM", "RP"])
+@few
 @given(a=lanes, b=lanes, c=lanes)
 def test_ffma_rounds_once(mode: str, a: Words, b: Words, c: Words) -> None:
     suffix = "" if mode == "RN" else f".{mode}"
@@ -69,6 +70,7 @@ def test_ffma_rounds_once(mode: str, a: Words, b: Words, c: Words) -> None:
     assert result(f"FFMA{suffix} R0, R2, R4, R6", a, b, c).tolist() == expected
 
 
+@few
 @given(lanes, lanes)
 def test_fadd_and_fmul(a: Words, b: Words) -> None:
     with np.errstate(all="ignore"):
@@ -145,9 +147,11 @@ FUNCTIONS = {
 def test_mufu_is_correctly_rounded(name: str) -> None:
     x = np.linspace(0.1, 7, 32, dtype=np.float32)
     expected = FUNCTIONS[name](x.astype(np.float64)).astype(np.float32)
-    assert np.array_equal(expected, result(f"MUFU.{name} R0, R2", x.view(np.uint32)).view(np.float32))
+    got = result(f"MUFU.{name} R0, R2", x.view(np.uint32))
+    assert np.array_equal(expected, got.view(np.float32))
 
 
+@few
 @given(lanes)
 def test_integers_become_floats(a: Words) -> None:
     assert np.array_equal(a.astype(np.float32).view(np.uint32), result("I2F.U32 R0, R2", a))
@@ -157,6 +161,7 @@ def test_integers_become_floats(a: Words) -> None:
     assert np.array_equal(byte, result("I2F.U8 R0, R2.B1", a))
 
 
+@few
 @given(lanes, lanes)
 def test_long_integers_become_floats(low: Words, high: Words) -> None:
     e = Experiment("I2F.U64.RZ R0, R2\nI2F.S64 R1, R2")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from emulator.experiments import Experiment, Words, result
+from emulator.experiments import Experiment, Words, few, result
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +26,7 @@ def pairs(low: Words, high: Words) -> list[int]:
     return [int(h) << 32 | int(low_) for low_, h in zip(low, high, strict=True)]
 
 
+@few
 @given(lanes, lanes, lanes, lanes, lanes, lanes)
 def test_iadd3_x_adds_96_bits_in_chains_of_words(
     a0: Words, a1: Words, b0: Words, b1: Words, c0: Words, c1: Words
@@ -39,6 +40,7 @@ def test_iadd3_x_adds_96_bits_in_chains_of_words(
     assert pairs(e.register(0), e.register(1)) == expected
 
 
+@few
 @given(lanes, lanes, lanes, lanes)
 def test_iadd3_subtracts_64_bits_with_a_complemented_high_word(
     a0: Words, a1: Words, b0: Words, b1: Words
@@ -49,6 +51,7 @@ def test_iadd3_subtracts_64_bits_with_a_complemented_high_word(
     assert pairs(e.register(0), e.register(1)) == expected
 
 
+@few
 @given(lanes, lanes, lanes, st.integers(0, 255))
 def test_lop3_looks_up_every_bit(a: Words, b: Words, c: Words, table: int) -> None:
     expected = np.zeros(32, np.uint32)
@@ -64,6 +67,7 @@ def test_lop3_predicate_tells_whether_a_bit_is_set() -> None:
     assert e.predicate(0).tolist() == [bool(i & 2) for i in range(32)]
 
 
+@few
 @given(st.integers(0, 255), st.integers(0, 7))
 def test_plop3_has_two_tables(table: int, index: int) -> None:
     a, b, c = (("" if index >> shift & 1 else "!") + "PT" for shift in (2, 1, 0))
@@ -87,6 +91,7 @@ SHIFTS = {
 
 
 @pytest.mark.parametrize("text", SHIFTS)
+@few
 @given(a=lanes, s=lanes, c=lanes)
 def test_shf_is_a_funnel_shift(text: str, a: Words, s: Words, c: Words) -> None:
     s = np.where(s % 3, s % 70, s)  # most amounts near the limits
@@ -94,6 +99,7 @@ def test_shf_is_a_funnel_shift(text: str, a: Words, s: Words, c: Words) -> None:
     assert ints(result(text, a, s, c)) == expected
 
 
+@few
 @given(lanes, lanes, lanes, lanes)
 def test_imad_low_wide_and_high(a: Words, b: Words, c0: Words, c1: Words) -> None:
     e = Experiment(
@@ -115,6 +121,7 @@ def test_imad_low_wide_and_high(a: Words, b: Words, c0: Words, c1: Words) -> Non
     assert ints(e.register(15)) == [x >> 32 & MASK for x in unsigned]
 
 
+@few
 @given(lanes, lanes, lanes, lanes, st.integers(0, 31))
 def test_lea_and_lea_hi_scale_an_index(
     a0: Words, a1: Words, b0: Words, b1: Words, shift: int
@@ -132,6 +139,7 @@ def test_lea_and_lea_hi_scale_an_index(
     assert pairs(e.register(0), e.register(8)) == extended
 
 
+@few
 @given(lanes, lanes, lanes)
 def test_prmt_picks_bytes(a: Words, selector: Words, c: Words) -> None:
     def permute(low: int, select: int, high: int) -> int:
@@ -155,6 +163,7 @@ COMPARISONS = {
 
 @pytest.mark.parametrize("name", COMPARISONS)
 @pytest.mark.parametrize("unsigned", [".U32", ""])
+@few
 @given(a0=lanes, a1=lanes, b0=lanes, b1=lanes, equal=st.booleans())
 def test_isetp_ex_compares_64_bits(
     name: str, unsigned: str, a0: Words, a1: Words, b0: Words, b1: Words, equal: bool
@@ -175,6 +184,7 @@ def test_isetp_ex_compares_64_bits(
     assert e.predicate(2).tolist() == [not x for x in expected]
 
 
+@few
 @given(lanes, lanes)
 def test_imnmx_selects_by_its_predicate(a: Words, b: Words) -> None:
     assert np.array_equal(np.minimum(a, b), result("IMNMX.U32 R0, R2, R4, PT", a, b))
@@ -182,6 +192,7 @@ def test_imnmx_selects_by_its_predicate(a: Words, b: Words) -> None:
     assert np.array_equal(largest, result("IMNMX R0, R2, R4, !PT", a, b))
 
 
+@few
 @given(lanes)
 def test_bit_counts(a: Words) -> None:
     assert ints(result("POPC R0, R2", a)) == [x.bit_count() for x in ints(a)]
@@ -192,6 +203,7 @@ def test_bit_counts(a: Words) -> None:
     assert ints(result("IABS R0, R2", a)) == [abs(signed(x)) & MASK for x in ints(a)]
 
 
+@few
 @given(lanes, st.integers(1, 32))
 def test_sgxt_extends_the_sign(a: Words, size: int) -> None:
     low = [x % 2**size for x in ints(a)]

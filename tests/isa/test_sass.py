@@ -71,6 +71,7 @@ def spans(runs):
         ("HMMA.1688.F32 R24, R14, R0, R8", "R24-27", "R14-15 R0 R8-11"),
         ("HMMA.1684.F32.TF32 R12, R24, R14, R16", "R12-15", "R24-25 R14 R16-19"),
         ("HMMA.SP.16816.F32 R16, R24, R6, RZ, R2, 0x0", "R16-19", "R24-25 R6-7 R2"),
+        ("HMMA.884.F32.F32.STEP0 R12, R8.ROW, R6.COL, R12", "R12-13", "R8-9 R6-7 R12-13"),
         ("IMMA.8816.S8.S8 R12, R2.ROW, R3.COL, R4", "R12-13", "R2 R3 R4-5"),
         ("IMMA.16864.S4.S4 R20, R20.ROW, R2.COL, R12", "R20-23", "R20-23 R2-3 R12-15"),
         ("BMMA.168256.XOR.POPC R8, R24.ROW, R2.COL, RZ", "R8-11", "R24-27 R2-3"),
@@ -232,6 +233,12 @@ def test_signs_and_suffixes():
     assert (c.negated, c.kind) == (True, Kind.CONSTANT)
 
 
+def test_counters_of_a_dependence_barrier():
+    [counter, limit, others] = parse("DEPBAR.LE SB5, 0x2, {4, 3}").operands
+    assert (counter.kind, counter.index, limit.bits) == (Kind.COUNTER, 5, 2)
+    assert (others.kind, others.text) == (Kind.OTHER, "{4, 3}")
+
+
 def test_negative_offsets():
     assert parse("LDG.E R0, [R10.64+-0xc]").operands[1].offset == -12
 
@@ -260,12 +267,13 @@ def test_immediates(text, bits):
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_float_text_round_trips_through_its_bits(value):
-    bits = operands.float_bits(format(value, ".20f") if abs(value) > 1 else repr(value), "FADD")
-    assert struct.unpack("<f", struct.pack("<I", bits))[0] == pytest.approx(value, rel=1e-6)
+    assert operands.is_float(repr(value), "FADD")
+    bits = operands.float_bits(repr(value), "FADD")
+    assert struct.unpack("<f", struct.pack("<I", bits))[0] == value
 
 
 def test_exact_floats_come_from_the_encoding():
-    encoding = 0x000FE200_00000008_94019400_0C097831 & ~(7 << 12) | 7 << 12
+    encoding = 0x000FE200_00000008_94019400_0C097831
     add = parse("HFMA2 R9, R12.H0_H0, -0.0009765625, -0.0009775, R8", encoding=encoding)
     assert [o.bits for o in add.operands if o.kind is Kind.IMMEDIATE] == [0x9401, 0x9400]
 

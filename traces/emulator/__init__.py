@@ -13,7 +13,7 @@ from ...isa import cubin as cubins
 from ...isa.errors import InputError
 from ...isa.program import Program
 from ..kernel import Kernel, Trace
-from . import control, conversion, floating, integer, loadstore, warp  # noqa: F401 - opcodes
+from . import control, conversion, double, floating, integer, loadstore, warp  # noqa: F401 - opcodes
 from .arguments import Argument, arrays_of, pack_arguments
 from .constants import constant_banks
 from .errors import EmulationError, UnsupportedError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...isa.program import Kind, Operand
+from ...isa.program import INSTRUCTION_BYTES, Kind, Operand
 from .fragments import unpack
 from .semantics import semantics
 from .step import ZERO, Step
@@ -17,11 +17,21 @@ def barrier_operand(s: Step) -> Operand:
     return next(o for o in s.instruction.operands if o.kind is Kind.BARRIER)
 
 
-@semantics("BRA", modifiers="U", destination=False, control=True)
+@semantics("BRA", modifiers="U DIV CONV", destination=False, control=True)
 def bra(s: Step) -> None:
-    """Jumps; lanes whose guard or predicate fails go on behind the branch."""
+    """Jumps; lanes whose guard or predicate fails go on behind the branch.
+
+    CONV jumps only if the lanes are all those of a mask, DIV only if not.
+    """
     assert s.instruction.target is not None
-    s.go(s.instruction.target)
+    if not (s.has("DIV") or s.has("CONV")):
+        return s.go(s.instruction.target)
+    masks = [s.raw(o)[:, 0] for o in s.sources if o.kind is Kind.UNIFORM]
+    converged = s.active_bits == (masks[0] if masks else np.uint32(0xFFFF_FFFF))
+    taken = converged if s.has("CONV") else ~converged
+    fragments = s.state.fragments
+    fragments.jump(s.warps[taken], s.instruction.target // INSTRUCTION_BYTES)
+    fragments.jump(s.warps[~taken], s.bound.index + 1)
 
 
 @semantics("CALL", modifiers="REL NOINC", destination=False, control=True)
@@ -109,7 +119,7 @@ def bar(s: Step) -> None:
 def yield_(s: Step) -> None:
     """Lets other fragments go first."""
     s.state.fragments.end_turn(s.warps)
-    s.go(s.instruction.pc + 16)
+    s.go(s.instruction.pc + INSTRUCTION_BYTES)
 
 
 @semantics(

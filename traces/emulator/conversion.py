@@ -1,4 +1,4 @@
-"""Conversions between integers and binary32, and rounding to integral values."""
+"""Conversions between integers and floating point, and rounding to integral values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...isa.program import Operand
+from .double import double, write_double
 from .floating import ROUNDING, Doubles, odd_sum, rounding, to_float
 from .semantics import semantics
 from .step import LOW, Step, Wide, Words
@@ -35,13 +36,13 @@ def narrow(s: Step, operand: Operand) -> Words:
 @semantics(
     "I2F",
     "I2FP",
-    modifiers=f"F32 U64 S64 U32 S32 U16 S16 U8 S8 {ROUNDING}",
+    modifiers=f"F32 F64 U64 S64 U32 S32 U16 S16 U8 S8 {ROUNDING}",
     suffixes="B0 B1 B2 B3 H0 H1",
 )
 def i2f(s: Step) -> None:
-    """Converts an integer to binary32."""
+    """Converts an integer to binary32 or binary64."""
     if s.has("U64") or s.has("S64"):
-        return s.write_float(to_float(odd_double(s.wide(s.sources[0]), s.has("S64")), rounding(s)))
+        return i2f_long(s, s.wide(s.sources[0]))
     value = narrow(s, s.sources[0])
     if s.has("U8") or s.has("U16"):
         value = value & np.uint32(0xFF if s.has("U8") else 0xFFFF)
@@ -51,7 +52,17 @@ def i2f(s: Step) -> None:
         value = value.astype(np.int16).astype(np.int32).view(np.uint32)
     unsigned = s.has("U32") or s.has("U16") or s.has("U8")
     number = value if unsigned else value.view(np.int32)
-    s.write_float(to_float(number.astype(np.float64), rounding(s)))
+    exact = number.astype(np.float64)
+    if s.has("F64"):
+        return write_double(s, exact)
+    s.write_float(to_float(exact, rounding(s)))
+
+
+def i2f_long(s: Step, value: Wide) -> None:
+    """Converts a 64-bit integer."""
+    if s.has("F64"):
+        return write_double(s, (value.view(np.int64) if s.has("S64") else value).astype(np.float64))
+    s.write_float(to_float(odd_double(value, s.has("S64")), rounding(s)))
 
 
 def odd_double(value: Wide, is_signed: bool) -> Doubles:
@@ -63,13 +74,14 @@ def odd_double(value: Wide, is_signed: bool) -> Doubles:
     return np.where(negative, -total, total)
 
 
-@semantics("F2I", modifiers="FTZ U64 S64 U32 S32 NTZ F32 " + " ".join(INTEGRAL))
+@semantics("F2I", modifiers="FTZ U64 S64 U32 S32 NTZ F32 F64 " + " ".join(INTEGRAL))
 def f2i(s: Step) -> None:
-    """Converts binary32 to an integer, to the nearest one that exists.
+    """Converts binary32 or binary64 to an integer, to the nearest one that exists.
 
     NaN becomes the integer with only the highest bit set, with NTZ zero.
     """
-    value = s.floating(s.sources[0]).astype(np.float64)
+    (a,) = s.sources
+    value = double(s, a) if s.has("F64") else s.floating(a).astype(np.float64)
     bits = 64 if s.has("U64") or s.has("S64") else 32
     unsigned = s.has("U32") or s.has("U64")
     low, top = (0, 2**bits - 1) if unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)

@@ -14,6 +14,14 @@ from .step import SIGN, Floats, Lanes, Step, flush
 Doubles = NDArray[np.float64]
 
 ROUNDING = "RN RM RP RZ"
+FLOAT_TESTS = "LT EQ LE GT NE GE LTU EQU LEU GTU NEU GEU NUM NAN"
+
+
+def two_sum(a: Doubles, b: Doubles) -> tuple[Doubles, Doubles]:
+    """a + b and its rounding error (Knuth), which is NaN for infinities."""
+    total = a + b
+    other = total - a
+    return total, (a - (total - other)) + (b - other)
 
 
 def odd_sum(a: Doubles, b: Doubles) -> Doubles:
@@ -22,9 +30,7 @@ def odd_sum(a: Doubles, b: Doubles) -> Doubles:
     A later rounding to at most 51 bits then gives what rounding the exact sum would have given
     (Boldo and Melquiond 2008).
     """
-    total = a + b
-    other = total - a
-    error = (a - (total - other)) + (b - other)  # exact (Knuth's two-sum); NaN for infinities
+    total, error = two_sum(a, b)
     bits = total.view(np.int64)
     inexact = np.isfinite(total) & (error != 0) & (bits & 1 == 0)
     away = (error > 0) == (total > 0)
@@ -113,7 +119,7 @@ def fsel(s: Step) -> None:
 
 @semantics(
     "FSETP",
-    modifiers="LT EQ LE GT NE GE LTU EQU LEU GTU NEU GEU NUM NAN AND OR XOR FTZ",
+    modifiers=f"{FLOAT_TESTS} AND OR XOR FTZ",
     destination=False,
 )
 def fsetp(s: Step) -> None:
@@ -122,7 +128,7 @@ def fsetp(s: Step) -> None:
     compare(s, float_test(s.instruction.modifiers, a, b))
 
 
-def float_test(modifiers: tuple[str, ...], a: Floats, b: Floats) -> Lanes:
+def float_test(modifiers: tuple[str, ...], a: Floats | Doubles, b: Floats | Doubles) -> Lanes:
     """The comparison that the modifiers name."""
     unordered = np.isnan(a) | np.isnan(b)
     name = next(m for m in modifiers if m in ("NUM", "NAN") or m.removesuffix("U") in COMPARISONS)
@@ -149,16 +155,32 @@ FUNCTIONS: dict[str, Callable[[Doubles], Doubles]] = {
 }
 
 
-@semantics("MUFU", modifiers=f"FTZ {' '.join(FUNCTIONS)}")
+HIGH_WORD_FUNCTIONS = {"RCP64H": "RCP", "RSQ64H": "RSQ"}
+
+
+@semantics("MUFU", modifiers=f"FTZ {' '.join(FUNCTIONS)} {' '.join(HIGH_WORD_FUNCTIONS)}")
 def mufu(s: Step) -> None:
     """Special functions, correctly rounded; the hardware's tables err by one or two ulps more.
 
     Denormal arguments count as zero: compilers scale them before they come here.
     """
+    for name, short in HIGH_WORD_FUNCTIONS.items():
+        if s.has(name):
+            return mufu_high_word(s, FUNCTIONS[short])
     (a,) = (s.floating(o) for o in s.sources)
     function = next(FUNCTIONS[m] for m in s.instruction.modifiers if m in FUNCTIONS)
     argument = a if s.has("EX2") else flush(a.view(np.uint32)).view(np.float32)
     s.write_float(function(argument.astype(np.float64)).astype(np.float32))
+
+
+def mufu_high_word(s: Step, function: Callable[[Doubles], Doubles]) -> None:
+    """The upper half of a binary64 function of a number whose lower half is zero."""
+    (operand,) = s.sources
+    high = s.raw(operand)
+    high = high & ~SIGN if operand.absolute else high
+    high = high ^ SIGN if operand.negated else high
+    value = function((high.astype(np.uint64) << np.uint64(32)).view(np.float64))
+    s.write((value.view(np.uint64) >> np.uint64(32)).astype(np.uint32))
 
 
 @semantics("FCHK", modifiers="DIVIDE", destination=False)

@@ -74,17 +74,17 @@ def locate(s: Step, size: int) -> tuple[Memory, Address]:
     memory = s.state.memories[SPACES[s.instruction.opcode]]
     address = address_of(s, operand)
     s.addresses = np.where(s.executed, address, 0)
+    misaligned = s.executed & (address & (size - 1) != 0)
+    if misaligned.any():
+        s.fault(misaligned, lambda r, i: f"address {address[r, i]:#x} is not a multiple of {size}")
     offset, allowed = memory.locate(s.warps, address, size)
     outside = s.executed & ~allowed
     if outside.any():
         s.fault(outside, lambda r, i: f"address {address[r, i]:#x} is outside any allocation")
-    misaligned = s.executed & (address & (size - 1) != 0)
-    if misaligned.any():
-        s.fault(misaligned, lambda r, i: f"address {address[r, i]:#x} is not a multiple of {size}")
     return memory, offset if s.everyone else np.where(s.executed, offset, 0)
 
 
-@semantics("LDG", "LDS", "LDL", modifiers=f"{CACHING} {WIDTHS}")
+@semantics("LDG", "LDS", "LDL", modifiers=f"{CACHING} {WIDTHS}", predicates=False)
 def load(s: Step) -> None:
     """Reads up to four consecutive words; parts of a word are extended to 32 bits."""
     size, element = width(s), part(s)
@@ -94,7 +94,9 @@ def load(s: Step) -> None:
     s.write(*(values[first + i].astype(np.uint32) for i in range(max(1, size // 4))))
 
 
-@semantics("STG", "STS", "STL", modifiers=f"{CACHING} {WIDTHS}", destination=False)
+@semantics(
+    "STG", "STS", "STL", modifiers=f"{CACHING} {WIDTHS}", destination=False, predicates=False
+)
 def store(s: Step) -> None:
     """Writes up to four consecutive words; where lanes collide, the highest one stays."""
     size, element = width(s), part(s)
@@ -106,7 +108,7 @@ def store(s: Step) -> None:
         values[first + i] = word[s.executed].astype(element)
 
 
-@semantics("LDC", "ULDC", modifiers=WIDTHS)
+@semantics("LDC", "ULDC", modifiers=WIDTHS, predicates=False)
 def load_constant(s: Step) -> None:
     """Reads constant memory."""
     operand = s.sources[0]
@@ -115,9 +117,12 @@ def load_constant(s: Step) -> None:
     register = s.raw(operand) if operand.kind is Kind.ADDRESS else s.register(operand.index)
     address = operand.offset + register.view(np.int32).astype(np.int64)
     everywhere = np.broadcast_to(address, s.executed.shape)
-    outside = s.executed & ((everywhere < 0) | (everywhere + size > bank.nbytes))
-    if outside.any():
-        s.fault(outside, lambda r, i: f"address {everywhere[r, i]:#x} is outside the constant bank")
+    inside = (everywhere >= 0) & (everywhere + size <= bank.nbytes)
+    bad = s.executed & ~(inside & (everywhere & (size - 1) == 0))
+    if bad.any():
+        s.fault(
+            bad, lambda r, i: f"constant address {everywhere[r, i]:#x} is outside or misaligned"
+        )
     s.addresses = np.where(s.executed, everywhere, 0)
     values = bank.view(element)
     first = np.clip(address, 0, bank.nbytes - size) // np.dtype(element).itemsize
@@ -180,7 +185,7 @@ def rounds(offset: Address) -> list[Warps]:
 ATOMIC = f"{CACHING} {' '.join(COMBINE)} S32 U32 F32 FTZ RN"
 
 
-@semantics("RED", modifiers=ATOMIC, destination=False)
+@semantics("RED", modifiers=ATOMIC, destination=False, predicates=False)
 def reduction(s: Step) -> None:
     """Combines words with memory, lane by lane."""
     operand = np.broadcast_to(s.raw(s.sources[1]), s.executed.shape)

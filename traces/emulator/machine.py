@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...isa.program import INSTRUCTION_BYTES
 from ..kernel import Cta, Kernel
 from .errors import EmulationError
 from .fragments import NOTHING, Status, Warps
@@ -94,7 +95,7 @@ def report(state: State, what: str) -> str:
         lines.append(
             f"  {state.describe(warp, slot)} and {fragments.lanes[warp, slot].bit_count() - 1} "
             f"more lanes: {Status(fragments.status[warp, slot]).name.lower()} at "
-            f"{16 * index:#06x} {text}"
+            f"{INSTRUCTION_BYTES * index:#06x} {text}"
         )
     if len(warps) > 8:
         lines.append(f"  ... and {len(warps) - 8} more")

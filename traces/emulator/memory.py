@@ -16,6 +16,7 @@ Address = NDArray[np.int64]
 Located = tuple[Address, NDArray[np.bool]]
 AnyArray = NDArray[Any]
 
+NOWHERE = np.iinfo(np.int64).min  # limit of a page that no access may touch
 WIDEST = 16  # bytes of the widest access; a space is never smaller
 
 
@@ -34,11 +35,11 @@ class GlobalMemory:
         self._image = np.frombuffer(image, np.uint8)  # a module's global variables
         self._arrays = {id(array): array for array in (*arrays, self._image)}
         self._offsets: dict[int, int] = {}
-        limits = [0]  # of each page: the end of the allocation that it belongs to
+        limits = [NOWHERE]  # of each page: the end of the allocation that it belongs to
         for key, array in self._arrays.items():
             self._offsets[key] = len(limits) * page
             pages = -(-array.nbytes // page)
-            limits += [len(limits) * page + array.nbytes] * pages + [0]
+            limits += [len(limits) * page + array.nbytes] * pages + [NOWHERE]
         self._limits = np.array(limits, np.int64)
         self.data = np.zeros(len(limits) * page, np.uint8)
         for key, array in self._arrays.items():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...isa.program import INSTRUCTION_BYTES, PT, Instruction, Kind, Operand, Program
+from .constants import BANKS
 from .errors import UnsupportedError
 from .state import SPECIAL_REGISTERS
 
@@ -17,7 +18,8 @@ Handler = Callable[["Step"], None]
 
 PREDICATES = (Kind.PREDICATE, Kind.UNIFORM_PREDICATE)
 ADDRESS_SUFFIXES = frozenset({"64", "U32", "X4", "X8", "X16"})
-NEVER_FALL_THROUGH = ("BRA", "EXIT", "RET", "JMP")
+NEVER_FALL_THROUGH = ("BRA", "EXIT", "RET")  # unless conditional
+CONVERGENCE_TESTS = frozenset({"DIV", "CONV"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Semantics:
     modifiers: frozenset[str]
     suffixes: frozenset[str]  # of operands that are not addresses
     destination: bool  # the first number among the operands is written
+    predicates: bool  # may have predicate operands beside its guard
     control: bool  # decides itself where its lanes go on
 
 
@@ -39,6 +42,7 @@ def semantics(
     modifiers: str = "",
     suffixes: str = "",
     destination: bool = True,
+    predicates: bool = True,
     control: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register a function as the meaning of some opcodes with some modifiers."""
@@ -50,6 +54,7 @@ def semantics(
                 frozenset(modifiers.split()),
                 frozenset(suffixes.split()),
                 destination,
+                predicates,
                 control,
             )
         return execute
@@ -125,18 +130,36 @@ def why_unsupported(instruction: Instruction) -> str:
         unknown = [s for s in operand.suffixes if s not in known]
         if unknown:
             return f"suffix .{unknown[0]} of operand {operand.text}"
-        if operand.kind is Kind.OTHER:
-            return f"operand {operand.text}"
-        if operand.kind is Kind.SPECIAL and operand.text not in SPECIAL_REGISTERS:
-            return f"special register {operand.text}"
-        if operand.kind is Kind.CONSTANT and operand.index is not None and not is_ldc(instruction):
-            return f"constant at a register's address, {operand.text}"
+        if problem := why_operand_unsupported(operand, instruction, meaning):
+            return f"{problem} {operand.text}"
     return ""
 
 
-def is_ldc(instruction: Instruction) -> bool:
-    """LDC is the one opcode whose constant operand has a per-thread address."""
-    return instruction.opcode == "LDC"
+def why_operand_unsupported(
+    operand: Operand, instruction: Instruction, meaning: Semantics
+) -> str | None:
+    """What kind of operand has no semantics here, None if it has."""
+    match operand.kind:
+        case Kind.OTHER:
+            return "operand"
+        case Kind.SPECIAL if operand.text not in SPECIAL_REGISTERS:
+            return "special register"
+        case Kind.PREDICATE | Kind.UNIFORM_PREDICATE if not meaning.predicates:
+            return f"{instruction.opcode} with predicate"
+        case Kind.CONSTANT if operand.bank not in BANKS or operand.uniform is not None:
+            return "constant bank of"
+        case Kind.CONSTANT if operand.index is not None and instruction.opcode != "LDC":
+            return "constant at a register's address,"
+    return None
+
+
+def may_fall_through(instruction: Instruction) -> bool:
+    """Whether some lane may go on behind an instruction."""
+    guarded = instruction.guard != PT or instruction.guard_negated
+    conditional = any(o.kind in PREDICATES for o in instruction.operands)
+    by_convergence = not CONVERGENCE_TESTS.isdisjoint(instruction.modifiers)
+    leaves = instruction.opcode in NEVER_FALL_THROUGH
+    return guarded or conditional or by_convergence or not leaves
 
 
 def reachable(program: Program) -> set[int]:
@@ -151,8 +174,6 @@ def reachable(program: Program) -> set[int]:
         instruction = program.instructions[index]
         if instruction.target is not None:
             todo.append(instruction.target // INSTRUCTION_BYTES)
-        always = instruction.guard == PT and not instruction.guard_negated
-        conditional = any(o.kind in PREDICATES for o in instruction.operands)
-        if not always or conditional or instruction.opcode not in NEVER_FALL_THROUGH:
+        if may_fall_through(instruction):
             todo.append(index + 1)
     return seen

@@ -6,8 +6,8 @@ a GPU nor a host compiler. The same version gives the same bytes, which a test c
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-import os
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
@@ -37,7 +37,9 @@ class Compiler:
         options = [option.encode() for option in (f"-arch={arch}", *OPTIONS)]
         try:
             array = (ctypes.c_char_p * len(options))(*options)
-            if self._nvrtc.nvrtcCompileProgram(program, len(options), array):
+            with contextlib.chdir("/"):  # line tables name the working directory
+                status = self._nvrtc.nvrtcCompileProgram(program, len(options), array)
+            if status:
                 log = self._fetch(program, "ProgramLog").rstrip(b"\0").decode()
                 raise SystemExit(f"{source.name} for {arch}:\n{log}")
             return self._fetch(program, "CUBIN")
@@ -60,8 +62,6 @@ class Compiler:
 def build(directory: Path) -> list[Path]:
     """Compile every kernel for every architecture into `directory`; return the files."""
     compiler = Compiler()
-    directory = directory.resolve()
-    os.chdir("/")  # line tables name the working directory
     written = []
     for source in sorted(SOURCES.glob("*.cu")):
         for arch in ARCHITECTURES:

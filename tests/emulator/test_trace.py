@@ -1,0 +1,99 @@
+"""The trace of an emulated kernel: paths, masks and addresses of its warps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from warpwise import traces
+from warpwise.isa.program import Access
+from warpwise.traces.emulator import emulate, machine
+from warpwise.traces.emulator.memory import GlobalMemory
+from warpwise.traces.kernel import Kernel
+
+KERNELS = Path(traces.__file__).parent / "kernels"
+FULL = 0xFFFF_FFFF
+
+
+def saxpy(n: int, ctas: int) -> Kernel:
+    x, y = np.zeros((2, 32 * 4 * ctas), np.float32)
+    args = [n, 2.0, x.copy(), y.copy()]
+    return emulate(KERNELS / "saxpy.sm_86.cubin", "saxpy", ctas, 128, args).kernels[0]
+
+
+def collatz() -> Kernel:
+    steps = np.zeros(192, np.int32)
+    return emulate(KERNELS / "collatz.sm_86.cubin", "collatz", 3, 64, [180, steps]).kernels[0]
+
+
+def test_warps_that_do_the_same_share_one_path() -> None:
+    kernel = saxpy(1000, 8)
+    warps = [warp for i in range(8) for warp in kernel.load_cta(i).warps]
+    assert len(warps) == 32
+    assert len({id(warp.path) for warp in warps}) == 2  # the last warp is cut off at 1000
+    assert warps[0].path is warps[30].path
+
+
+def test_masks_show_lanes_that_left() -> None:
+    last = saxpy(1000, 8).load_cta(7).warps[3].path
+    guarded = last.pcs.tolist().index(5)  # @P0 EXIT
+    inside = 0xFF
+    assert last.active[: guarded + 1].tolist() == [FULL] * (guarded + 1)
+    assert last.executed[guarded] == FULL & ~inside
+    assert set(last.active[guarded + 1 :].tolist()) == {inside}
+
+
+def test_rows_exist_for_every_access_and_only_for_those() -> None:
+    for kernel in (saxpy(1000, 8), collatz()):
+        accesses = np.array([i.access is not Access.NONE for i in kernel.program.instructions])
+        for number in range(kernel.n_ctas):
+            cta = kernel.load_cta(number)
+            assert cta.number == number
+            for warp in cta.warps:
+                rows = accesses[warp.path.pcs].sum()
+                assert warp.accesses.addresses.shape == (rows, 32)
+                assert warp.accesses.shared.shape == (0, 32)
+
+
+def test_addresses_are_those_of_the_elements() -> None:
+    kernel = saxpy(1000, 8)
+    code = kernel.program.instructions
+    warp = kernel.load_cta(7).warps[3]
+    loads = [code[pc] for pc in warp.path.pcs if code[pc].access is not Access.NONE]
+    row = next(i for i, instruction in enumerate(loads) if instruction.opcode == "LDG")
+    first = GlobalMemory.BASE + 512 + 4 * 31 * 32
+    assert warp.accesses.addresses[row].tolist() == [
+        first + 4 * i if i < 8 else 0 for i in range(32)
+    ]
+
+
+def test_every_path_is_consistent_with_the_program() -> None:
+    kernel = collatz()
+    for number in range(kernel.n_ctas):
+        for warp in kernel.load_cta(number).warps:
+            path = warp.path
+            assert path.pcs[0] == 0
+            assert path.pcs.dtype == path.active.dtype == path.executed.dtype == np.uint32
+            assert not np.any(path.executed & ~path.active)
+            assert np.all(path.active)
+            unguarded = np.array([i.guard == 7 for i in kernel.program.instructions])[path.pcs]
+            assert np.array_equal(path.executed[unguarded], path.active[unguarded])
+
+
+def test_batches_do_not_change_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = collatz()
+    monkeypatch.setattr(machine, "BATCH_WARPS", 2)
+    parts = collatz()
+    for number in range(whole.n_ctas):
+        for a, b in zip(whole.load_cta(number).warps, parts.load_cta(number).warps, strict=True):
+            assert np.array_equal(a.path.pcs, b.path.pcs)
+            assert np.array_equal(a.path.active, b.path.active)
+            assert np.array_equal(a.accesses.addresses, b.accesses.addresses)
+
+
+def test_emulating_twice_gives_the_same_trace() -> None:
+    first, second = collatz(), collatz()
+    for a, b in zip(first.load_cta(2).warps, second.load_cta(2).warps, strict=True):
+        assert a.path.pcs.tobytes() == b.path.pcs.tobytes()
