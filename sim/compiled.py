@@ -106,6 +106,9 @@ def entry(function: Callable[..., Any]) -> Any:
 
 def record(*fields: Any) -> np.dtype[Any]:
     """A dtype whose scalars have attributes, compiled or not; nested records nest."""
+    hidden = [f[0] for f in fields if hasattr(np.record, f[0])]
+    if hidden:
+        raise ValueError(f"field names that numpy's records use themselves: {hidden}")
     plain = np.dtype([(f[0], _plain(f[1]), *f[2:]) for f in fields], align=True)
     return _with_attributes(plain)
 
@@ -142,6 +145,16 @@ def _field(
 def allocate(dtype: np.dtype[Any], n: int) -> Any:
     """`n` zeroed records."""
     return np.zeros(n, dtype).view(np.recarray)
+
+
+def join(dtype: np.dtype[Any], parts: list[Any]) -> Any:
+    """Arrays of records one after another; `np.concatenate` would drop the padding."""
+    joined = allocate(dtype, max(sum(map(len, parts)), 1))
+    at = 0
+    for part in parts:
+        joined[at : at + len(part)] = part
+        at += len(part)
+    return joined
 
 
 def address(array: NDArray[Any]) -> int:

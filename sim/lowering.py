@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..isa.program import NO_COUNTER, Access, Instruction, Kind, Program, Space, Unit
 from ..traces.kernel import WARP_SIZE, Kernel
-from .compiled import address, allocate, entry
+from .compiled import address, allocate, join
 from .core import instruction as core
 from .core.limits import SLOTS
 from .machine.schema import AddressTiming, Gpu
@@ -184,7 +184,7 @@ def _set_memory(row: Any, inst: Instruction, gpu: Gpu) -> None:
     row.accesses = inst.access != Access.NONE
     row.stores = inst.access in (Access.STORE, Access.REDUCTION)
     row.l1tex = inst.space in (Space.GLOBAL, Space.LOCAL, Space.GENERIC)
-    row.data = _data_latency(inst, gpu)
+    row.first_beat = _data_latency(inst, gpu)
     row.beat, row.per_beat = gpu.sm.data_path.beat_cycles, 1
     if inst.space == Space.CONSTANT:
         row.beat, row.per_beat = 1, 2
@@ -277,9 +277,7 @@ class _AccessBuilder:
 
     def arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """All accesses and all their lines."""
-        if not self._accesses:
-            return allocate(core.ACCESS, 1), allocate(core.LINE, 1)
-        return np.concatenate(self._accesses), np.concatenate(self._lines)
+        return join(core.ACCESS, self._accesses), join(core.LINE, self._lines)
 
 
 def kernel_record(kernel: Kernel, streams: Streams, occupancy: int, l1_ways: int) -> Any:

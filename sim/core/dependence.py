@@ -12,7 +12,7 @@ from .limits import COUNTERS, WARPS
 
 State = record(
     ("value", "i2", (WARPS, COUNTERS)),
-    ("nonzero", "i2", WARPS),  # counters that are not zero
+    ("raised", "i2", WARPS),  # counters that are not zero
     ("l1tex", "i2", WARPS),  # counters last incremented by a global or local access
     ("head_mask", "i2", WARPS),  # wait mask of the warp's next instruction
     ("gate_on", "i2", WARPS),  # a DEPBAR is in force
@@ -30,7 +30,7 @@ def reset(dependence, warp):
     """A new warp starts with all counters at zero."""
     for counter in range(COUNTERS):
         dependence.value[u(warp), u(counter)] = 0
-    dependence.nonzero[u(warp)] = 0
+    dependence.raised[u(warp)] = 0
     dependence.l1tex[u(warp)] = 0
     dependence.gate_on[u(warp)] = 0
     set_head(dependence, warp, 0)
@@ -58,9 +58,9 @@ def change(dependence, warp, counter, delta):
     value = dependence.value[u(warp), u(counter)] + delta
     dependence.value[u(warp), u(counter)] = value
     if value:
-        dependence.nonzero[u(warp)] |= 1 << counter
+        dependence.raised[u(warp)] |= 1 << counter
     else:
-        dependence.nonzero[u(warp)] &= ~(1 << counter) & 63
+        dependence.raised[u(warp)] &= ~(1 << counter) & 63
     _update(dependence, warp)
 
 
@@ -82,7 +82,7 @@ def enforce(dependence, warp):
 @compiled
 def _update(dependence, warp):
     bit = 1 << warp
-    nonzero = int(dependence.nonzero[u(warp)])
+    nonzero = int(dependence.raised[u(warp)])
     blocking = int(dependence.head_mask[u(warp)]) & nonzero
     if blocking:
         dependence.waiting |= bit

@@ -60,7 +60,7 @@ INSTRUCTION = record(
     ("l1tex", "i2"),  # waits for it are long-scoreboard stalls
     ("occupancy", "i2"),  # of the address stage
     ("grant", "i2"),  # issue to grant, unloaded
-    ("data", "i4"),  # grant to first beat of the result, unloaded hit
+    ("first_beat", "i4"),  # grant to first beat of the result, unloaded hit
     ("beat", "i2"),  # cycles of a beat
     ("per_beat", "i2"),  # registers of a beat
 )

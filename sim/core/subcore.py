@@ -98,7 +98,7 @@ def reclaimable(sc):
         warp = lowest(exited)
         exited &= exited - 1
         idle = sc.writeback.in_flight[u(warp)] == 0
-        if idle and sc.dependence.nonzero[u(warp)] == 0:
+        if idle and sc.dependence.raised[u(warp)] == 0:
             mask |= 1 << warp
     return mask
 

@@ -196,14 +196,14 @@ def _grant(sm, kernel, machine, s, now):
             unit.wavefronts += access.wavefronts
         delay = machine.sm.data_path.entry + machine.sm.l1d.miss_latency + late
         if inst.path == L1_LOAD or inst.path == L2_READ:
-            _load(sm, kernel, machine, s, entry, inst, access, now + inst.data + late, delay, now)
+            _load(sm, kernel, machine, s, entry, inst, access, now + inst.first_beat + late, delay, now)
             return
         if inst.path == L1_STORE or inst.path == L2_WRITE:
             _store(sm, kernel, machine, inst, access, delay, now)
     if inst.stores:
         writeback.retire(sc, kernel, entry, begin + late, now)
     else:
-        _deliver(sc, entry, now + inst.data + late, now)
+        _deliver(sc, entry, now + inst.first_beat + late, now)
 
 
 @compiled
