@@ -1,8 +1,8 @@
 """All of numba's settings, the records that hold state, and the bit operations of the hot loops.
 
-`compiled` and `entry` are the only users of `numba.njit`. Numba's own cache looks at the caller's file alone and
-returns old machine code when a function that it calls was edited; here the cache folder is named by
-a digest of the function's code and of everything it reads or calls.
+`compiled` and `entry` are the only users of `numba.njit`. Numba's own cache looks at the caller's
+file alone and returns old machine code when a function that it calls was edited; here the cache
+folder is named by a digest of the function's code and of everything it reads or calls.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
@@ -61,13 +60,21 @@ def _fingerprint(value: Any) -> str:
     return str(getattr(value, "__qualname__", None) or value)
 
 
+def _hash(*parts: object) -> str:
+    return hashlib.blake2b("\n".join(map(str, parts)).encode(), digest_size=8).hexdigest()
+
+
+# What every function's machine code depends on: this file, numba's settings and versions.
+_COMMON = _hash(
+    Path(__file__).read_text(), numba.config.BOUNDSCHECK, numba.__version__, np.__version__
+)
+
+
 def digest_of(function: Callable[..., Any]) -> str:
     """Hash of a function's code, of its constants, and of all that it reads or calls."""
     code = function.__code__
-    parts = [code.co_code.hex(), repr(code.co_consts), repr(numba.config.BOUNDSCHECK)]
-    parts += [f"{name}={_fingerprint(value)}" for name, value in _globals_read(function)]
-    parts += [numba.__version__, np.__version__]
-    return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+    read = [f"{name}={_fingerprint(value)}" for name, value in _globals_read(function)]
+    return _hash(_COMMON, code.co_code.hex(), code.co_consts, *read)
 
 
 def _widen(kind: Any) -> Any:
@@ -83,7 +90,7 @@ def _compile(function: Callable[..., Any], **options: bool) -> Any:
         result = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     finally:
         numba.config.CACHE_DIR = before
-    if isinstance(result, Dispatcher):  # else numba is switched off
+    if hasattr(result, "get_call_template"):  # else numba is switched off
         by_arguments = result.get_call_template
         result.get_call_template = lambda args, kws: by_arguments(tuple(map(_widen, args)), kws)
     result.digest = digest
@@ -184,13 +191,13 @@ def pointer_to(dtype: np.dtype[Any]) -> Any:
         import ctypes
 
         buffer = (ctypes.c_char * size).from_address(int(base) + int(index) * size)
-        return np.frombuffer(buffer, dtype).view(np.recarray)[0]
+        return np.frombuffer(memoryview(buffer), dtype).view(np.recarray)[0]
 
     @overload(at)
-    def _overloaded(base, index):  # type: ignore[no-untyped-def]
+    def _overloaded(base, index):
         return lambda base, index: _at(np.int64(base), np.int64(index))
 
-    at.digest = hashlib.blake2b(repr((dtype.descr, size)).encode(), digest_size=8).hexdigest()  # type: ignore[attr-defined]
+    at.digest = _hash(dtype.descr, size)  # type: ignore[attr-defined]
     return at
 
 
@@ -205,7 +212,7 @@ def _unsigned(context: Any, x: Any) -> Any:
 
 
 @overload(u)
-def _u(index):  # type: ignore[no-untyped-def]
+def _u(index):
     return lambda index: _unsigned(np.int64(index))
 
 
@@ -229,7 +236,7 @@ def lowest(x: int) -> int:
 
 
 @overload(lowest)
-def _lowest(x):  # type: ignore[no-untyped-def]
+def _lowest(x):
     return lambda x: _trailing_zeros(np.int64(x))
 
 
@@ -239,5 +246,5 @@ def popcount(x: int) -> int:
 
 
 @overload(popcount)
-def _popcount(x):  # type: ignore[no-untyped-def]
+def _popcount(x):
     return lambda x: _population(np.int64(x))

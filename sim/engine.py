@@ -15,7 +15,7 @@ from ..traces.kernel import Kernel
 from . import report_stuck
 from .compiled import address, allocate
 from .core.instruction import COUNT
-from .core.limits import NEVER, SUBCORES
+from .core.limits import NEVER
 from .events import EVENT
 from .gpu import gpu as whole
 from .gpu.l2 import SET
@@ -39,6 +39,7 @@ class RunState:
     machine: Machine
     occupancy: Occupancy
     streams: Streams
+    record: Any  # KERNEL
     sms: Any
     gpu: Any
     counts: NDArray[Any]
@@ -54,6 +55,7 @@ def simulate(
     sms: int | None = None,
     max_cycles: int | None = None,
     events: bool = False,
+    clock_reads: bool = False,
     progress: Progress | None = None,
     window: int | None = None,
 ) -> RunState:
@@ -71,6 +73,8 @@ def simulate(
     record = kernel_record(kernel, streams, place.ctas, place.l1_ways)
     counts = allocate(COUNT, len(table))
     record[0].counts = address(counts)
+    if clock_reads:
+        record[0].clocks = address(streams.clocks)
     recorded = allocate(EVENT, streams.warp_inst if events else 0)
     if len(recorded):
         record[0].events = address(recorded)
@@ -91,6 +95,7 @@ def simulate(
         machine,
         place,
         streams,
+        record[0],
         sm_array,
         gpu,
         counts,
@@ -130,11 +135,6 @@ def _run(
             why = "makes no progress" if status == whole.STILL else "reached the cycle limit"
             report = report_stuck.describe(kernel, sms, table, int(gpu.now))
             raise DeadlockError(f"{kernel.name} {why} at cycle {int(gpu.now)}\n{report}")
-
-
-def subcores(sms: Any) -> list[Any]:
-    """All sub-core records, SM by SM."""
-    return [sm["subcores"][s] for sm in sms for s in range(SUBCORES)]
 
 
 def stall_cycles(state: RunState) -> NDArray[np.int64]:

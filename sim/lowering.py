@@ -19,7 +19,7 @@ _WIDTHS = {64: 1, 128: 2}  # index into the timings for 32, 64 and 128 bits; nar
 _PREDICATE_BARRIERS = {"SYNC": core.SYNC, "RED": core.SYNC, "ARV": core.ARRIVE}
 
 
-def program_table(program: Program, gpu: Gpu) -> NDArray[Any]:
+def program_table(program: Program, gpu: Gpu) -> Any:
     """One `INSTRUCTION` record for each static instruction."""
     table = allocate(core.INSTRUCTION, len(program))
     for row, inst in zip(table, program.instructions, strict=True):
@@ -57,7 +57,7 @@ def _set_control(row: Any, inst: Instruction, gpu: Gpu) -> None:
 
 
 def _set_registers(row: Any, inst: Instruction, gpu: Gpu) -> None:
-    registers = set()
+    registers: set[int] = set()
     for source in inst.sources:
         if source.slot < SLOTS:
             row.source[source.slot] = source.first
@@ -195,7 +195,7 @@ def _set_memory(row: Any, inst: Instruction, gpu: Gpu) -> None:
 
 
 class Streams:
-    """The dynamic side of a kernel as arrays; keeps them alive while a `KERNEL` record points there."""
+    """The dynamic side of a kernel as arrays, which a `KERNEL` record points at."""
 
     def __init__(self, kernel: Kernel, gpu: Gpu, table: NDArray[Any]) -> None:
         self.table = table
@@ -289,7 +289,6 @@ def kernel_record(kernel: Kernel, streams: Streams, occupancy: int, l1_ways: int
     record.pcs = address(streams.pcs)
     record.accesses = address(streams.accesses)
     record.lines = address(streams.lines)
-    record.clocks = address(streams.clocks) if kernel.clock_reads else 0
     record.n_instructions = len(streams.table)
     record.n_ctas = kernel.n_ctas
     record.warps_per_cta = kernel.warps_per_cta

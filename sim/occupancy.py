@@ -16,12 +16,9 @@ def _round_up(value: int, unit: int) -> int:
 
 @dataclass(frozen=True)
 class Occupancy:
-    """Resident CTAs of an SM by resource; `ctas` is what the launch gets."""
+    """Resident CTAs of an SM: the limit of each resource, and what the launch gets."""
 
-    by_warps: int
-    by_ctas: int
-    by_registers: int
-    by_shared: int
+    limits: dict[str, int]
     ctas: int
     carveout_kib: int
     l1_ways: int
@@ -62,7 +59,7 @@ def occupancy(kernel: Kernel, gpu: Gpu, sms: int) -> Occupancy:
         raise InputError(f"{kernel.name}: not one CTA fits on an SM of {gpu.name}: too few {short}")
     ctas = min(fits, -(-kernel.n_ctas // sms))
     carveout = _carveout(kernel.shared_bytes and shared * ctas, gpu)
-    return Occupancy(*by.values(), ctas, carveout, _l1_ways(carveout, gpu))
+    return Occupancy(by, ctas, carveout, _l1_ways(carveout, gpu))
 
 
 def _carveout(needed: int, gpu: Gpu) -> int:

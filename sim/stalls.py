@@ -7,7 +7,7 @@ They are counted by interval: nothing changes between two visits of a sub-core.
 from __future__ import annotations
 
 from .compiled import compiled, popcount, record, u
-from .core import execute, fp64_queue, memory_queue
+from .core import readiness
 
 ORDER_VERSION = 1
 STATES = (
@@ -46,15 +46,14 @@ def _take(counts, state, warps, left, cycles):
 
 
 @compiled
-def count(sc, machine, selected, held, now, cycles):
-    """Count `cycles` cycles from `now` on, in which `selected` (a mask) issues in each.
+def count(sc, selected, held, busy, full, cycles):
+    """Count `cycles` cycles, in each of which `selected` (a mask) issues.
 
-    `held`: the issue port cannot take an instruction.
+    `held`: the issue port cannot take an instruction; `busy` and `full`: warps whose next
+    instruction finds no free pipe, or no place in the memory queue.
     """
     counts = sc.stalls
     left = int(sc.warps.resident)
-    if left == 0:
-        return
     counts.active_cycles += cycles
     counts.warp_cycles += popcount(left) * cycles
     left = _take(counts, SELECTED, selected, left, cycles)
@@ -72,17 +71,12 @@ def count(sc, machine, selected, held, now, cycles):
     left = _take(counts, SHORT_SCOREBOARD, dependent, left, cycles)
     if left == 0:
         return
-    if memory_queue.full(sc.memory_queue, machine):
-        queued = int(sc.execute.heads[u(execute.MEMORY)])
-        left = _take(counts, LG_THROTTLE, queued & int(sc.issue.l1tex_heads), left, cycles)
-        left = _take(counts, MIO_THROTTLE, queued, left, cycles)
-    busy = execute.busy(sc.execute, machine, now)
-    if fp64_queue.full(sc.fp64, machine):
-        busy |= int(sc.execute.heads[u(execute.FP64)])
+    left = _take(counts, LG_THROTTLE, full & int(sc.issue.l1tex_heads), left, cycles)
+    left = _take(counts, MIO_THROTTLE, full, left, cycles)
     left = _take(counts, MATH_PIPE_THROTTLE, busy, left, cycles)
     if held:
         left = _take(counts, DISPATCH_STALL, left, left, cycles)
-    if selected:
+    elif selected:
         left = _take(counts, NOT_SELECTED, left, left, cycles)
     counts.cycles[u(MISC)] += popcount(left) * cycles
 
@@ -90,7 +84,8 @@ def count(sc, machine, selected, held, now, cycles):
 @compiled
 def catch_up(sc, machine, now):
     """Count the cycles before `now` that passed since the last visit; nothing issued in them."""
-    idle = now - sc.stalls.counted_until
-    if idle > 0:
-        count(sc, machine, 0, 0, sc.stalls.counted_until, idle)
-        sc.stalls.counted_until = now
+    begin = sc.stalls.counted_until
+    sc.stalls.counted_until = max(begin, now)
+    if begin < now and sc.warps.resident:
+        busy, full = readiness.blocked(sc, machine, begin)
+        count(sc, 0, 0, busy, full, now - begin)

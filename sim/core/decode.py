@@ -1,7 +1,7 @@
 """From the L0I's response slot through the decode stage into the instruction buffer (sm-core 2.3).
 
-The buffer of a warp holds consecutive PCs, since a taken branch empties it; an entry is known by its
-distance to the head, and a response whose entry was flushed matches none and is dropped.
+The buffer of a warp holds consecutive PCs, since a taken branch empties it; an entry is known by
+its distance to the head, and a response whose entry was flushed matches none and is dropped.
 """
 
 from __future__ import annotations

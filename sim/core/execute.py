@@ -22,7 +22,7 @@ FP64, MEMORY = 9, 10
 State = record(
     ("free_at", "i8", UNITS),  # cycle from which a pipe takes an instruction
     ("heads", "i4", UNITS),  # warps whose next instruction uses the unit
-    ("special", queue.queue_of(16)),  # special functions that have not read their operands, by issue
+    ("special", queue.queue_of(16)),  # special functions that have not read yet, by issue
 )
 
 
@@ -30,7 +30,7 @@ State = record(
 def pipe_of(execute, machine, unit, now):
     """The pipe that an instruction of `unit` takes in this cycle, or -1 if all are busy."""
     pipe = unit
-    if unit == FMA or unit == FMA_HEAVY or (unit == FP16 and not machine.sm.pipes.fp16_pipe):
+    if unit == FMA_HEAVY or (unit == FP16 and not machine.sm.pipes.fp16_pipe):
         pipe = FMA
     if execute.free_at[u(pipe)] <= now:
         return pipe

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..compiled import compiled, record, u
 from . import decode, l0_icache, warps
-from .limits import BUFFER, WARPS
+from .limits import BUFFER
 
 State = record(
     ("room", "i4"),  # warps with a free buffer entry and something left to fetch

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..compiled import pointer_to, record
 from .limits import BANKS, SLOTS
 
-
 # Routes: which way an instruction takes after Control.
 FIXED = 0  # Allocate, read window, unit
 SPECIAL = 1  # variable latency, straight to its unit

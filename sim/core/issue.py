@@ -9,7 +9,18 @@ from __future__ import annotations
 from .. import stalls
 from ..compiled import compiled, record, u
 from ..events import event_at
-from . import decode, dependence, execute, fetch, fp64_queue, memory_queue, queue, warps, wheel
+from . import (
+    decode,
+    dependence,
+    execute,
+    fetch,
+    fp64_queue,
+    memory_queue,
+    queue,
+    readiness,
+    warps,
+    wheel,
+)
 from .instruction import (
     DOUBLE,
     FIXED,
@@ -41,25 +52,6 @@ State = record(
 def first_pc(kernel, stream):
     """PC at which a warp's stream begins."""
     return int(pc_at(kernel.pcs, stream.path).pc)
-
-
-@compiled
-def ready(sc):
-    """Warps whose next instruction is decoded and waits for nothing but a unit."""
-    held = int(sc.issue.stalled) | int(sc.issue.barrier)
-    held |= int(sc.dependence.waiting) | int(sc.dependence.gated)
-    return int(sc.decode.valid) & ~held
-
-
-@compiled
-def blocked(sc, machine, now):
-    """Warps whose next instruction finds its pipe busy or its queue full."""
-    mask = execute.busy(sc.execute, machine, now)
-    if memory_queue.full(sc.memory_queue, machine):
-        mask |= int(sc.execute.heads[u(execute.MEMORY)])
-    if fp64_queue.full(sc.fp64, machine):
-        mask |= int(sc.execute.heads[u(execute.FP64)])
-    return mask
 
 
 @compiled
@@ -218,13 +210,12 @@ def _issue(sc, sm, kernel, machine, warp, now):
 @compiled
 def step(sc, sm, kernel, machine, now):
     """Issue at most one instruction; returns its PC, or -1."""
-    candidates = ready(sc)
-    if candidates:
-        candidates &= ~blocked(sc, machine, now)
+    busy, full = readiness.blocked(sc, machine, now)
+    candidates = readiness.ready(sc) & ~busy & ~full
     held = port_held(sc, now)
     if candidates == 0 or held:
-        stalls.count(sc, machine, 0, held, now, 1)
+        stalls.count(sc, 0, held, busy, full, 1)
         return -1
     warp = select(sc, candidates)
-    stalls.count(sc, machine, 1 << warp, held, now, 1)
+    stalls.count(sc, 1 << warp, held, busy, full, 1)
     return _issue(sc, sm, kernel, machine, warp, now)

@@ -21,6 +21,7 @@ SENT = 2
 
 State = record(
     ("tags", tags.tags(LINES)),
+    ("newest", "i8"),  # line + 1 of the last hit, still the most recently used
     ("miss_state", "i2", MISSES),
     ("miss_line", "i8", MISSES),
     ("miss_order", "i8", MISSES),
@@ -114,13 +115,15 @@ def access(sc, machine, warp, pc):
     """A fetch presents `pc`: HIT, WAITS (a pair is noted), or REFUSED (no room, try again)."""
     l0 = sc.l0i
     line = line_of(pc, machine)
+    stream = sc.stream
+    at_head = stream_buffer.heads(stream, line)
+    if l0.newest == line + 1 and not at_head:
+        return HIT
     if requested(l0, warp, pc):
         return WAITS
     if l0.n_pairs == PAIRS:
         return REFUSED
-    stream = sc.stream
     way = tags.find(l0.tags, machine.sm.l0i.sets, machine.sm.l0i.ways, line)
-    at_head = stream_buffer.heads(stream, line)
     if way < 0 and not at_head and not stream_buffer.heads(stream, line + 1):
         stream_buffer.start(stream, line + 1, machine)
     if at_head:
@@ -129,6 +132,7 @@ def access(sc, machine, warp, pc):
         return WAITS
     if way >= 0:
         tags.touch(l0.tags, way)
+        l0.newest = line + 1
         return HIT
     miss = find_miss(l0, line)
     if miss >= 0 and waiting(l0, line) == machine.sm.l0i.merges:
@@ -180,6 +184,7 @@ def _answer(sc, line, now):
 
 @compiled
 def _fill(l0, machine, line):
+    l0.newest = 0
     tags.fill(l0.tags, machine.sm.l0i.sets, machine.sm.l0i.ways, line)
 
 

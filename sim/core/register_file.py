@@ -60,7 +60,7 @@ def _book(ports, bank, reads, first, n_ports):
 
 @compiled
 def reserve_window(ports, reads0, reads1, first, last, n_ports):
-    """Book an instruction's reads within first..last; False, and nothing booked, if they don't fit."""
+    """Book an instruction's reads within first..last; False, and nothing booked, without room."""
     if not _fits(ports, 0, reads0, first, last, n_ports):
         return False
     if not _fits(ports, 1, reads1, first, last, n_ports):

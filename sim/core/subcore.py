@@ -19,6 +19,7 @@ from . import (
     issue,
     l0_icache,
     memory_queue,
+    readiness,
     register_file,
     stream_buffer,
     warps,
@@ -75,6 +76,9 @@ def _happen(sc, now):
     event, stall_end = wheel.vacate(sc.wheel, now)
     sc.issue.stalled &= ~stall_end
     while event:
+        if sc.wheel.due[u(event)] > now:
+            event = wheel.postpone(sc.wheel, now, event)
+            continue
         what = int(sc.wheel.what[u(event)])
         warp = int(sc.wheel.warp[u(event)])
         if what == wheel.COUNTER:
@@ -144,7 +148,7 @@ def _next_at(sc, machine, issued, now):
     at = min(at, execute.next_at(sc.execute, now))
     at = min(at, memory_queue.next_at(sc.memory_queue, now))
     at = min(at, l0_icache.next_at(sc, now))
-    if issue.ready(sc):
+    if readiness.ready(sc):
         at = min(at, max(sc.issue.free_at, now + 1))
         at = min(at, execute.next_free(sc.execute, now))
     return at

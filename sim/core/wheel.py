@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..compiled import compiled, lowest, record, u
 
-SLOTS = 1024  # the farthest event; memory replies wait in the SM until they are near
+SLOTS = 128  # cycles of one turn; an event farther away waits another turn
 BITS = 32  # slots of an occupancy word
 WORDS = SLOTS // BITS
 EVENTS = 512
@@ -31,6 +31,7 @@ State = record(
     ("warp", "i2", EVENTS + 1),
     ("counter", "i2", EVENTS + 1),
     ("delta", "i1", EVENTS + 1),
+    ("due", "i8", EVENTS + 1),  # cycle
     ("overflow", "i2"),  # an event did not fit: the run must end
 )
 
@@ -50,24 +51,31 @@ def end_stall(wheel, warp, cycle):
 
 
 @compiled
+def insert(wheel, now, event):
+    """Put an event into the slot of its cycle, or into the last one of this turn."""
+    slot = _occupy(wheel, min(wheel.due[u(event)], now + SLOTS - 1))
+    wheel.next[u(event)] = wheel.head[u(slot)]
+    wheel.head[u(slot)] = event
+
+
+@compiled
 def post(wheel, now, cycle, what, warp, counter, delta):
-    """Put an event into the slot of `cycle`, which is later than `now`."""
+    """Let an event happen in `cycle`, which is later than `now`."""
     event = int(wheel.free)
     if event:
         wheel.free = wheel.next[u(event)]
     elif wheel.n_events < EVENTS:
         wheel.n_events += 1
         event = int(wheel.n_events)
-    if event == 0 or cycle - now >= SLOTS or cycle <= now:
+    if event == 0 or cycle <= now:
         wheel.overflow = 1
         return
-    slot = _occupy(wheel, cycle)
     wheel.what[u(event)] = what
     wheel.warp[u(event)] = warp
     wheel.counter[u(event)] = counter
     wheel.delta[u(event)] = delta
-    wheel.next[u(event)] = wheel.head[u(slot)]
-    wheel.head[u(slot)] = event
+    wheel.due[u(event)] = cycle
+    insert(wheel, now, event)
 
 
 @compiled
@@ -95,6 +103,14 @@ def vacate(wheel, now):
     wheel.head[u(slot)] = 0
     wheel.stall_end[u(slot)] = 0
     return event, stall_end
+
+
+@compiled
+def postpone(wheel, now, event):
+    """Put a vacated event that is not due back; gives the next one of its slot."""
+    following = int(wheel.next[u(event)])
+    insert(wheel, now, event)
+    return following
 
 
 @compiled

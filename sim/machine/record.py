@@ -44,5 +44,3 @@ def to_record(gpu: Gpu) -> Any:
     machine = allocate(MACHINE, 1)
     _fill(machine[0], gpu)
     return machine
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import stalls
 from ..compiled import compiled, record, u
-from ..core import decode, dependence, fetch, issue, subcore
+from ..core import subcore
 from ..core.instruction import stream_at
 from ..core.limits import CTAS, NEVER, SUBCORES
 

@@ -33,6 +33,9 @@ State = record(
     ("free_at", "i8"),  # cycle from which the arbiter may grant
     ("last", "i2"),  # sub-core served last
     ("stage_free", "i8"),  # cycle from which the L1 and shared-memory data stage is free
+    ("stage_head", "i8"),  # instructions that have not left the data stage, oldest first
+    ("stage_tail", "i8"),
+    ("stage_done", "i8", LOADS),  # cycle in which each leaves it
     ("pending", PENDING, LOADS),
     ("free_loads", "i8", 4),  # one bit a table entry, 32 a word
     ("n_pending", "i8"),
@@ -59,22 +62,44 @@ def _give_load_back(unit, load):
 
 
 @compiled
-def _deliver(sc, entry, at, now):
-    """A result's first beat is due at the sub-core in cycle `at`."""
-    queue.push(sc.writeback.load, at, entry.warp, entry.pc, entry.access, entry.event)
-    sc.next_at = min(sc.next_at, max(at, now))
+def _deliver(sc, entry, now):
+    """A result's first beat is due at the sub-core in cycle `entry.at`."""
+    queue.push(sc.writeback.load, entry.at, entry.warp, entry.pc, entry.access, entry.event)
+    sc.next_at = min(sc.next_at, max(entry.at, now))
 
 
 @compiled
-def _room(sm, machine, access):
-    """Whether requests for all lines of an access could be sent."""
+def _in_stage(unit, now):
+    """Instructions that wait for the data stage or are in it."""
+    while unit.stage_head < unit.stage_tail and unit.stage_done[u(unit.stage_head % LOADS)] <= now:
+        unit.stage_head += 1
+    return unit.stage_tail - unit.stage_head
+
+
+@compiled
+def _room(sm, machine, access, now):
+    """Whether the pending request table, and the requests of all lines of an access, have room."""
     lines = int(access.lines)
-    busy = l1_data.requests_in_use(sm.l1d)
+    entries = sm.memory.n_pending + _in_stage(sm.memory, now)
     return (
-        sm.memory.n_pending < machine.sm.memory_unit.pending_requests
-        and busy + lines <= machine.sm.l1d.mshrs
+        entries < machine.sm.memory_unit.pending_requests
+        and l1_data.requests_in_use(sm.l1d) + lines <= machine.sm.l1d.mshrs
         and outbox.room(sm, lines)
     )
+
+
+@compiled
+def _enter_stage(unit, machine, wavefronts, begin):
+    """Use the data stage from `begin` on; returns how much later than unloaded it is done."""
+    if wavefronts == 0:
+        return 0
+    cycles = wavefronts * machine.sm.l1d.stage_cycles
+    start = max(unit.stage_free, begin)
+    unit.stage_free = start + cycles
+    unit.stage_done[u(unit.stage_tail % LOADS)] = unit.stage_free
+    unit.stage_tail += 1
+    unit.wavefronts += wavefronts
+    return start - begin + cycles - machine.sm.l1d.stage_cycles
 
 
 @compiled
@@ -117,8 +142,8 @@ def _load_line(sm, kernel, machine, line, sectors, load, delay, now):
 
 
 @compiled
-def _load(sm, kernel, machine, s, entry, inst, access, at, delay, now):
-    """A read: it is complete when every sector is here."""
+def _load(sm, kernel, machine, s, entry, inst, access, delay, now):
+    """A read, whose first beat is due in cycle `entry.at` if nothing is missing."""
     load = _take_load(sm.memory)
     missing = 0
     for k in range(access.lines):
@@ -134,14 +159,13 @@ def _load(sm, kernel, machine, s, entry, inst, access, at, delay, now):
             _request(sm, line.line, int(line.sectors), outbox.ATOMIC, load, delay, now)
             missing += 1
     if missing == 0:
-        _deliver(sm.subcores[u(s)], entry, at, now)
+        _deliver(sm.subcores[u(s)], entry, now)
         _give_load_back(sm.memory, load)
         return
     pending = sm.memory.pending[u(load)]
     pending.subcore = s
     pending.missing = missing
     pending.entry = entry
-    pending.entry.at = at
 
 
 @compiled
@@ -169,8 +193,8 @@ def refill(sm, number, now):
             pending = sm.memory.pending[u(load)]
             pending.missing -= 1
             if pending.missing == 0:
-                sc = sm.subcores[u(pending.subcore)]
-                _deliver(sc, pending.entry, max(pending.entry.at, now), now)
+                pending.entry.at = max(pending.entry.at, now)
+                _deliver(sm.subcores[u(pending.subcore)], pending.entry, now)
                 _give_load_back(sm.memory, load)
 
 
@@ -187,23 +211,21 @@ def _grant(sm, kernel, machine, s, now):
     unit.last = s
     begin = now + machine.sm.data_path.entry
     late = 0  # cycles later than the unloaded latency
+    entry.at = now + inst.first_beat
     if inst.accesses:
         access = access_at(kernel.accesses, entry.access)
-        cycles = int(access.wavefronts) * machine.sm.l1d.stage_cycles
-        if cycles:
-            late = max(unit.stage_free - begin, 0) + cycles - machine.sm.l1d.stage_cycles
-            unit.stage_free = max(begin, unit.stage_free) + cycles
-            unit.wavefronts += access.wavefronts
+        late = _enter_stage(unit, machine, int(access.wavefronts), begin)
+        entry.at += late
         delay = machine.sm.data_path.entry + machine.sm.l1d.miss_latency + late
         if inst.path == L1_LOAD or inst.path == L2_READ:
-            _load(sm, kernel, machine, s, entry, inst, access, now + inst.first_beat + late, delay, now)
+            _load(sm, kernel, machine, s, entry, inst, access, delay, now)
             return
         if inst.path == L1_STORE or inst.path == L2_WRITE:
             _store(sm, kernel, machine, inst, access, delay, now)
     if inst.stores:
         writeback.retire(sc, kernel, entry, begin + late, now)
     else:
-        _deliver(sc, entry, now + inst.first_beat + late, now)
+        _deliver(sc, entry, now)
 
 
 @compiled
@@ -215,7 +237,7 @@ def _may_grant(sm, kernel, machine, s, now):
     inst = instruction_at(kernel.program, entry.pc)
     if not inst.accesses:
         return True
-    return _room(sm, machine, access_at(kernel.accesses, entry.access))
+    return _room(sm, machine, access_at(kernel.accesses, entry.access), now)
 
 
 @compiled

@@ -1,0 +1,127 @@
+"""`run`: a trace in, a `Result` out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..traces.kernel import Kernel, Trace
+from ..traces.load import load
+from . import engine
+from .machine.load import load as load_machine
+from .result import ClockReads, KernelResult, Result
+from .stalls import STATES
+
+
+def run(
+    trace: Trace | str | Path,
+    gpu: str = "rtx_a6000",
+    preset: str = "ref",
+    *,
+    kernel: str | None = None,
+    launch: str | Path | None = None,
+    sms: int | None = None,
+    max_cycles: int | None = None,
+    events: bool = False,
+    clock_reads: bool = False,
+    progress: engine.Progress | None = None,
+    **overrides: Any,
+) -> Result:
+    """Simulate every kernel of `trace` (a trace, or the path of a file) on `gpu`.
+
+    `overrides` set parameters by dotted path: `run(t, **{"sm.register_file.read_ports": 2})`.
+    `kernel` picks kernels by name or pattern, `launch` is the launch file of a cubin, `sms` uses
+    only the first so many SMs. Raises InputError for bad input, DeadlockError for a kernel that
+    makes no progress or runs past `max_cycles`.
+    """
+    machine = load_machine(gpu, preset, overrides)
+    if not isinstance(trace, Trace):
+        trace = load(trace, launch, kernel)
+    results = []
+    for one in trace.kernels:
+        state = engine.simulate(
+            one, machine, sms, max_cycles, events, clock_reads or one.clock_reads, progress
+        )
+        results.append(_result(state))
+    return Result(
+        machine.key,
+        preset,
+        dict(machine.overrides),
+        trace.hash,
+        machine.fingerprint,
+        tuple(results),
+    )
+
+
+def _result(state: engine.RunState) -> KernelResult:
+    kernel, stalls = state.kernel, engine.stall_cycles(state)
+    active = state.sms["subcores"]["stalls"]["active_cycles"].max(axis=1)
+    return KernelResult(
+        name=kernel.name,
+        launch=kernel.launch,
+        grid=kernel.grid,
+        block=kernel.block,
+        arch=kernel.program.arch,
+        launch_cycles=state.launch_cycles,
+        execution_cycles=state.execution_cycles,
+        warp_inst=state.streams.warp_inst,
+        thread_inst=state.streams.thread_inst,
+        sms=len(state.sms),
+        sm_active_cycles=float(active.mean()),
+        stalls=dict(zip(STATES, map(int, stalls), strict=True)),
+        statistics=_statistics(state),
+        instructions=tuple(inst.text for inst in kernel.program.instructions),
+        counts=state.counts,
+        unknown=_unknown(kernel, state.streams.weights),
+        clock_reads=_clock_reads(state) if state.record.clocks else (),
+        event_rows=state.events if state.record.events else None,
+        wall_s=state.wall_s,
+    )
+
+
+def _statistics(state: engine.RunState) -> dict[str, float]:
+    """Statistics under the short names of the documentation; counts over the whole GPU."""
+    sms, gpu = state.sms, state.gpu
+    warp_cycles = sms["subcores"]["stalls"]["warp_cycles"].sum()
+    active_cycles = sms["subcores"]["stalls"]["active_cycles"].max(axis=1).sum()
+    l1 = sms["l1d"]
+    return {
+        "warp_cycles": int(warp_cycles),
+        "warps_active": float(warp_cycles / max(active_cycles, 1)),
+        "ipc_active": float(state.streams.warp_inst / max(active_cycles, 1)),
+        "l1_sectors_ld": int(l1["sector_accesses"].sum()),
+        "l1_hit_rate": _percent(l1["sector_hits"].sum(), l1["sector_accesses"].sum()),
+        "l1_wavefronts": int(sms["memory"]["wavefronts"].sum()),
+        "l2_sectors": int(gpu.l2.sector_accesses),
+        "l2_hit_rate": _percent(gpu.l2.sector_hits, gpu.l2.sector_accesses),
+        "dram_read": int(gpu.dram.sectors_read) * state.machine.gpu.sm.l1d.sector_bytes,
+        "ctas_per_sm": state.occupancy.ctas,
+        "visits": int(sms["visits"].sum()),
+    }
+
+
+def _percent(part: Any, whole: Any) -> float:
+    return 100.0 * float(part) / float(whole) if whole else 0.0
+
+
+def _unknown(kernel: Kernel, weights: Any) -> dict[str, float]:
+    """Opcodes outside the table and their share of the executed instructions."""
+    shares: dict[str, float] = {}
+    for inst, weight in zip(kernel.program.instructions, weights, strict=True):
+        if not inst.known:
+            shares[inst.opcode] = shares.get(inst.opcode, 0.0) + float(weight / weights.sum())
+    return shares
+
+
+def _clock_reads(state: engine.RunState) -> tuple[ClockReads, ...]:
+    kernel, streams = state.kernel, state.streams
+    ends = np.append(streams.streams["clock"][1:], len(streams.clocks))
+    reads = []
+    for k, (begin, end) in enumerate(zip(streams.streams["clock"], ends, strict=True)):
+        if begin < end:
+            cta, warp = divmod(k, kernel.warps_per_cta)
+            values = tuple(int(v) for v in streams.clocks[begin:end])
+            reads.append(ClockReads(kernel.cta_index(cta), warp, values))
+    return tuple(reads)

@@ -1,0 +1,380 @@
+"""The command `warpwise`: each verb parses, calls one function, prints.
+
+Anything heavy is imported inside the verb that needs it, so that help appears at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..isa.errors import DeadlockError, InputError, WarpwiseError
+
+if TYPE_CHECKING:
+    from ..isa.program import Program
+    from .result import Result
+
+FAILED, BAD_INPUT, STUCK = 1, 3, 4  # exit codes; typer adds 2, usage, and 130, interrupted
+EVENT_SUFFIXES = (".csv", ".parquet")
+
+app = typer.Typer(
+    help="Simulate the cores of modern NVIDIA GPUs cycle by cycle.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+validate_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command; an error becomes a sentence on stderr and an exit code."""
+    try:
+        app(args, prog_name="warpwise")
+    except WarpwiseError as error:
+        typer.echo(f"warpwise: {error}", err=True)
+        sys.exit(_exit_code(error))
+
+
+def _exit_code(error: WarpwiseError) -> int:
+    if isinstance(error, DeadlockError):
+        return STUCK
+    return BAD_INPUT if isinstance(error, InputError) else FAILED
+
+
+def _examples(*lines: str) -> str:
+    """The end of a help page, its lines as they are."""
+    return "\n".join(["\b", "Example:", *(f"  {line}" for line in lines)])
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"warpwise {version('warpwise')}")
+        raise typer.Exit
+
+
+def _events_path(path: Path | None) -> Path | None:
+    """Complain before a long simulation rather than after it."""
+    if path is None:
+        return None
+    if path.suffix not in EVENT_SUFFIXES:
+        raise typer.BadParameter(f"{path} has to end in {' or '.join(EVENT_SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}")
+    return path
+
+
+def _trace_path(path: Path) -> Path:
+    if path.suffix != ".warptrace":
+        raise typer.BadParameter(f"{path} has to end in .warptrace")
+    return path
+
+
+GpuOption = Annotated[str, typer.Option("--gpu", metavar="NAME", help="A GPU, or a TOML file.")]
+LaunchOption = Annotated[
+    Path | None,
+    typer.Option("--launch", metavar="FILE", help="How to launch the kernels of a cubin (TOML)."),
+]
+KernelOption = Annotated[
+    str | None,
+    typer.Option("--kernel", "-k", metavar="FILTER", help="Only kernels of this name or pattern."),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
+]
+
+
+@app.callback(epilog=_examples("warpwise run traces/samples/matmul.warptrace --gpu rtx_a6000"))
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Simulate the cores of modern NVIDIA GPUs cycle by cycle."""
+
+
+@app.command(
+    epilog=_examples(
+        "warpwise run traces/samples/matmul.warptrace --set sm.register_file.read_ports=2",
+        "warpwise run traces/kernels/saxpy.sm_86.cubin --launch traces/kernels/saxpy.toml",
+    )
+)
+def run(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT", help="A .warptrace, a .sass, or a .cubin with --launch."),
+    ],
+    gpu: GpuOption = "rtx_a6000",
+    preset: Annotated[
+        str, typer.Option(metavar="NAME", help="Variant of the model on top of the GPU.")
+    ] = "ref",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter; repeatable."),
+    ] = None,
+    kernel: KernelOption = None,
+    launch: LaunchOption = None,
+    sms: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Use only the first N SMs.")
+    ] = None,
+    max_cycles: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Give a kernel up after N cycles.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Write result.json to this folder."),
+    ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            callback=_events_path,
+            help="Write the cycles of every issued instruction (.csv or .parquet).",
+        ),
+    ] = None,
+    clock_reads: Annotated[
+        bool, typer.Option("--clock-reads", help="Report the clock values that warps read.")
+    ] = False,
+    allow_unknown: Annotated[
+        bool, typer.Option("--allow-unknown", help="Do not mark cycles for unknown opcodes.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate kernels: cycles, IPC, what warps waited for."""
+    from . import cli_text
+    from .machine.load import parse_override
+    from .result import write_events
+
+    result = _simulate(
+        inputs,
+        launch,
+        kernel,
+        gpu,
+        preset,
+        dict(map(parse_override, changes or ())),
+        sms=sms,
+        max_cycles=max_cycles,
+        events=events is not None,
+        clock_reads=clock_reads,
+    )
+    if output:
+        with _writing(output):
+            result.save(output)
+    if events:
+        with _writing(events):
+            write_events(result.kernels, events)
+    if as_json:
+        _print_json(result.to_dict())
+    else:
+        typer.echo(cli_text.run_report(result, allow_unknown))
+    if result.unknown and not allow_unknown:
+        typer.echo(f"warpwise: {cli_text.unknown_note(result.unknown)}", err=True)
+
+
+def _simulate(
+    inputs: Sequence[Path],
+    launch: Path | None,
+    kernel: str | None,
+    gpu: str,
+    preset: str,
+    changes: dict[str, Any],
+    **options: Any,
+) -> Result:
+    """One result for all inputs; those that cannot be read fail before anything is simulated."""
+    from ..traces.load import load
+    from . import api
+    from .cli_progress import ProgressLine, announce_compilation
+    from .machine.load import load as load_machine
+
+    load_machine(gpu, preset, changes)  # complains before a long emulation
+    traces = [load(path, launch, kernel) for path in inputs]
+    announce_compilation()
+    with ProgressLine(sys.stderr) as progress:
+        results = [
+            api.run(trace, gpu, preset, progress=progress, **options, **changes) for trace in traces
+        ]
+    return results[0] if len(results) == 1 else _joined(results)
+
+
+def _joined(results: Sequence[Result]) -> Result:
+    """The kernels of several inputs in their order, under a hash of the traces' hashes."""
+    hashes = " ".join(result.trace_hash for result in results)
+    return replace(
+        results[0],
+        trace_hash=hashlib.sha256(hashes.encode()).hexdigest(),
+        kernels=tuple(kernel for result in results for kernel in result.kernels),
+    )
+
+
+@app.command(
+    epilog=_examples(
+        "warpwise trace traces/kernels/matmul.sm_86.cubin --launch traces/kernels/matmul.toml"
+        " -o matmul.warptrace"
+    )
+)
+def trace(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A .cubin.")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="OUT", callback=_trace_path, help="A .warptrace."),
+    ],
+    launch: LaunchOption = None,
+    kernel: KernelOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Emulate a cubin and record what its warps do."""
+    from ..traces import store
+    from ..traces.load import load
+
+    recorded = load(source, launch, kernel)
+    document = {
+        "schema": 1,
+        "trace": str(output),
+        "hash": store.write(recorded, output),
+        "bytes": output.stat().st_size,
+        "kernels": [
+            {"name": k.name, "grid": list(k.grid), "block": list(k.block), "arch": k.program.arch}
+            for k in recorded.kernels
+        ],
+    }
+    if as_json:
+        _print_json(document)
+    else:
+        names = ", ".join(k.name for k in recorded.kernels)
+        typer.echo(f"{output}: {names}, {document['bytes']:,} bytes, hash {document['hash']}")
+
+
+@app.command(epilog=_examples("warpwise annotate traces/kernels/saxpy.sm_86.cubin"))
+def annotate(
+    source: Annotated[
+        Path, typer.Argument(metavar="CUBIN|SASS|TRACE", help=".cubin, .sass or .warptrace.")
+    ],
+    kernel: KernelOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print SASS with control bits, units and latency classes."""
+    from ..isa import annotate as listing
+
+    programs = _programs(source, kernel)
+    if as_json:
+        _print_json(
+            {
+                "schema": 1,
+                "programs": [
+                    {"name": p.name, "arch": p.arch, "instructions": listing.rows(p)}
+                    for p in programs
+                ],
+            }
+        )
+    else:
+        typer.echo("\n".join(map(listing.annotate, programs)), nl=False)
+
+
+def _programs(source: Path, kernel: str | None) -> list[Program]:
+    """The code of a file, once for each kernel; a cubin needs no launch file for that."""
+    from ..isa import cubin
+    from ..traces.load import load
+
+    if source.suffix.lower() == ".cubin":
+        return list(cubin.load(source, kernel).values())
+    kernels = load(source, kernel=kernel).kernels
+    return list({id(k.program): k.program for k in kernels}.values())
+
+
+@app.command(
+    epilog=_examples(
+        "warpwise gpus",
+        "warpwise gpus rtx_a6000",
+        "warpwise gpus rtx_a6000 --diff rtx_3080",
+    )
+)
+def gpus(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Show all parameters of this GPU.")
+    ] = None,
+    diff: Annotated[
+        str | None,
+        typer.Option(metavar="OTHER", help="Show only what is different on this other GPU."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the GPUs, or the parameters of one."""
+    from . import cli_gpus
+
+    if name is None and diff is not None:
+        raise typer.BadParameter("--diff needs a NAME to compare with")
+    if name is None:
+        view: cli_gpus.View = cli_gpus.overview()
+    elif diff is None:
+        view = cli_gpus.parameters(name)
+    else:
+        view = cli_gpus.difference(name, diff)
+    if as_json:
+        _print_json(view.document)
+    else:
+        typer.echo(view.text)
+
+
+@validate_app.callback(epilog=_examples("warpwise validate paper"))
+def _validate() -> None:
+    """Compare the model with measurements."""
+
+
+@validate_app.command(epilog=_examples("warpwise validate paper --gpu rtx_a6000"))
+def paper(gpu: GpuOption = "rtx_a6000", as_json: JsonOption = False) -> None:
+    """Compare the cycles of the paper's microbenchmarks with the simulated ones."""
+    from .cli_progress import announce_compilation
+
+    announce_compilation()
+    report = import_module("warpwise.validation").validate_paper(gpu)
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        typer.echo(str(report))
+    if report.n_wrong:
+        raise typer.Exit(FAILED)
+
+
+app.add_typer(validate_app, name="validate")
+
+
+@app.command(epilog=_examples("warpwise doctor"))
+def doctor(as_json: JsonOption = False) -> None:
+    """Show versions and optional parts, and run a self-test."""
+    from . import doctor as examination
+    from .cli_progress import announce_compilation
+
+    announce_compilation()
+    findings = examination.examine()
+    if as_json:
+        _print_json(findings.to_dict())
+    else:
+        typer.echo(str(findings))
+    if not findings.works:
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Explain why an output cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    typer.echo(json.dumps(document, indent=1))

@@ -1,0 +1,53 @@
+"""What a waiting user sees on stderr."""
+
+from __future__ import annotations
+
+import time
+from typing import Self, TextIO
+
+import typer
+
+from .compiled import cache_folder
+
+INTERVAL_S = 0.2  # between two updates
+ERASE = "\r\033[K"
+
+
+def announce_compilation() -> None:
+    """Say why the first simulation on a machine takes longer."""
+    if not (cache_folder() / "code").is_dir():
+        typer.echo("warpwise: compiling the engine, once; this takes about a minute", err=True)
+
+
+class ProgressLine:
+    """Cycle, CTAs and remaining time of a kernel in one line; nothing if not on a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._visible = stream.isatty()
+        self._cycle = 0
+        self._began = self._shown = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._write(ERASE)
+
+    def __call__(self, cycle: int, started: int, total: int) -> None:
+        """Called by the engine now and then; a cycle that falls is the next kernel's."""
+        now = time.monotonic()
+        if cycle < self._cycle:
+            self._began = now
+        self._cycle = cycle
+        if now - self._shown >= INTERVAL_S:
+            self._shown = now
+            left = (now - self._began) * (total - started) / max(started, 1)
+            self._write(
+                f"{ERASE}cycle {cycle:,}  CTAs {started:,} of {total:,}  about {left:.0f} s to go"
+            )
+
+    def _write(self, text: str) -> None:
+        if self._visible:
+            self._stream.write(text)
+            self._stream.flush()

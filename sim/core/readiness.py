@@ -1,0 +1,25 @@
+"""Which warps could issue: the conditions of sm-core 3.3, as masks of warps."""
+
+from __future__ import annotations
+
+from ..compiled import compiled, u
+from . import execute, fp64_queue, memory_queue
+
+
+@compiled
+def ready(sc):
+    """Warps whose next instruction is decoded and waits for nothing but a unit."""
+    held = int(sc.issue.stalled) | int(sc.issue.barrier)
+    held |= int(sc.dependence.waiting) | int(sc.dependence.gated)
+    return int(sc.decode.valid) & ~held
+
+
+@compiled
+def blocked(sc, machine, now):
+    """Warps whose next instruction finds its pipe busy, and those that find their queue full."""
+    busy = execute.busy(sc.execute, machine, now)
+    if fp64_queue.full(sc.fp64, machine):
+        busy |= int(sc.execute.heads[u(execute.FP64)])
+    if memory_queue.full(sc.memory_queue, machine):
+        return busy, int(sc.execute.heads[u(execute.MEMORY)])
+    return busy, 0

@@ -1,0 +1,1 @@
+"""Views of recorded runs; they read results and never ask the engine."""

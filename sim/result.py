@@ -1,0 +1,263 @@
+"""What a simulation says: cycles, statistics, stall states, events; as frames, JSON, files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .stalls import STATES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+SCHEMA = 1
+MODEL_VERSION = 1  # rises with every change that may change cycles
+
+EVENT_COLUMNS = [
+    *("sm", "subcore", "warp", "cta", "pc", "opcode", "fetch", "decode"),
+    *("issue", "control", "allocate", "read_done", "writeback"),
+]
+
+
+@dataclass(frozen=True)
+class ClockReads:
+    """The values that one warp read from the clock, in order."""
+
+    cta: tuple[int, int, int]
+    warp: int
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class KernelResult:
+    """One kernel on one machine. Cycles are core cycles; stalls are warp-cycles per state."""
+
+    name: str
+    launch: int
+    grid: tuple[int, int, int]
+    block: tuple[int, int, int]
+    arch: str
+    launch_cycles: int
+    execution_cycles: int
+    warp_inst: int
+    thread_inst: int
+    sms: int
+    sm_active_cycles: float
+    stalls: dict[str, int]
+    statistics: dict[str, float]
+    instructions: tuple[str, ...] = field(repr=False)
+    counts: NDArray[Any] = field(repr=False)  # issues and cycles per PC
+    unknown: dict[str, float] = field(default_factory=dict)  # opcode -> share of warp_inst
+    clock_reads: tuple[ClockReads, ...] = field(default=(), repr=False)
+    event_rows: NDArray[Any] | None = field(default=None, repr=False)
+    wall_s: float = 0.0
+
+    @property
+    def cycles(self) -> int:
+        return self.launch_cycles + self.execution_cycles
+
+    @property
+    def ipc_elapsed(self) -> float:
+        """Warp-instructions per elapsed cycle and SM."""
+        return self.warp_inst / (self.cycles * self.sms)
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """Cycles of every issued instruction, one row each; missing where a stage does not exist.
+
+        Raises ValueError if the run did not record events.
+        """
+        import pandas as pd
+
+        if self.event_rows is None:
+            raise ValueError("run with events=True to record events")
+        names = self.event_rows.dtype.names or ()
+        frame = pd.DataFrame({name: self.event_rows[name] for name in names})
+        opcodes = [text.split()[0 if text[0] != "@" else 1] for text in self.instructions]
+        frame["opcode"] = [opcodes[pc] for pc in frame["pc"]]
+        frame["pc"] *= 16
+        stages = ["fetch", "decode", "allocate", "read_done", "writeback"]
+        frame[stages] = frame[stages].astype("Int64").where(frame[stages] >= 0)
+        return frame[EVENT_COLUMNS].sort_values(["sm", "issue", "subcore"], ignore_index=True)
+
+    def hotspots(self, n: int = 10) -> pd.DataFrame:
+        """The `n` instructions at which warps spent most cycles, with how often they issued."""
+        import pandas as pd
+
+        frame = pd.DataFrame(
+            {
+                "pc": np.arange(len(self.instructions)) * 16,
+                "instruction": self.instructions,
+                "issued": self.counts["issued"],
+                "warp_cycles": self.counts["cycles"],
+            }
+        )
+        frame["share"] = frame["warp_cycles"] / max(int(frame["warp_cycles"].sum()), 1)
+        return frame.nlargest(n, "warp_cycles").reset_index(drop=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The kernel's part of `warpwise run --json`."""
+        result: dict[str, Any] = {
+            "name": self.name,
+            "launch": self.launch,
+            "grid": list(self.grid),
+            "block": list(self.block),
+            "arch": self.arch,
+            "cycles": self.cycles,
+            "launch_cycles": self.launch_cycles,
+            "execution_cycles": self.execution_cycles,
+            "warp_inst": self.warp_inst,
+            "thread_inst": self.thread_inst,
+            "ipc_elapsed": self.ipc_elapsed,
+            "sm_active_cycles": self.sm_active_cycles,
+            "stalls": self.stalls,
+            "statistics": self.statistics,
+            "unknown_opcodes": self.unknown,
+            "wall_s": self.wall_s,
+            "warp_inst_per_s": self.warp_inst / self.wall_s if self.wall_s else 0.0,
+        }
+        if self.clock_reads:
+            result["clock_reads"] = [
+                {"cta": list(r.cta), "warp": r.warp, "values": list(r.values)}
+                for r in self.clock_reads
+            ]
+        return result
+
+
+@dataclass(frozen=True)
+class Result:
+    """All kernels of a run, and what identifies the run."""
+
+    gpu: str
+    preset: str
+    overrides: dict[str, Any]
+    trace_hash: str
+    machine_fingerprint: str
+    kernels: tuple[KernelResult, ...]
+
+    @property
+    def cycles(self) -> int:
+        return sum(kernel.cycles for kernel in self.kernels)
+
+    @property
+    def warp_inst(self) -> int:
+        return sum(kernel.warp_inst for kernel in self.kernels)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of trace, resolved machine and version of the model: the same cycles, always."""
+        parts = f"{self.trace_hash} {self.machine_fingerprint} {MODEL_VERSION}"
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+    @property
+    def unknown(self) -> dict[str, float]:
+        """Opcodes outside the table, with their largest share of a kernel's instructions."""
+        shares: dict[str, float] = {}
+        for kernel in self.kernels:
+            for opcode, share in kernel.unknown.items():
+                shares[opcode] = max(share, shares.get(opcode, 0.0))
+        return shares
+
+    @property
+    def stats(self) -> pd.DataFrame:
+        """One row a kernel: cycles, instructions, rates, cache statistics."""
+        import pandas as pd
+
+        rows = []
+        for kernel in self.kernels:
+            row = kernel.to_dict()
+            row.update(row.pop("statistics"))
+            for nested in ("stalls", "unknown_opcodes", "clock_reads"):
+                row.pop(nested, None)
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    @property
+    def stalls(self) -> pd.DataFrame:
+        """Warp-cycles per kernel (rows) and state (columns, Nsight Compute's names)."""
+        import pandas as pd
+
+        names = [f"{kernel.launch}:{kernel.name}" for kernel in self.kernels]
+        return pd.DataFrame([k.stalls for k in self.kernels], index=names, columns=list(STATES))
+
+    def hotspots(self, n: int = 10) -> pd.DataFrame:
+        """The costliest instructions of the kernel that took most cycles."""
+        return max(self.kernels, key=lambda kernel: kernel.cycles).hotspots(n)
+
+    def timeline(self, kernel: int = 0, first: int = 0, last: int | None = None) -> Axes:
+        """Which warp issues when, on matplotlib axes; needs a run with events=True."""
+        from .report.timeline import draw
+
+        return draw(self.kernels[kernel].events, first, last)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `warpwise run --json` prints."""
+        return {
+            "schema": SCHEMA,
+            "gpu": self.gpu,
+            "preset": self.preset,
+            "overrides": self.overrides,
+            "fingerprint": self.fingerprint,
+            "trace_hash": self.trace_hash,
+            "kernels": [kernel.to_dict() for kernel in self.kernels],
+            "total": {
+                "cycles": self.cycles,
+                "warp_inst": self.warp_inst,
+                "wall_s": sum(kernel.wall_s for kernel in self.kernels),
+            },
+        }
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the run as `result.json` into `folder`; the file is whole or absent."""
+        path = Path(folder) / "result.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(self.to_dict(), indent=1).encode())
+        return path
+
+    def __repr__(self) -> str:
+        kernels = f"{len(self.kernels)} kernel{'s' * (len(self.kernels) != 1)}"
+        return f"<Result {self.gpu}: {self.cycles} cycles, {self.warp_inst} warp-inst, {kernels}>"
+
+    def _repr_html_(self) -> str:
+        columns = ["name", "cycles", "warp_inst", "ipc_elapsed"]
+        return str(self.stats[columns].to_html(index=False))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Put `data` into `path`, which afterwards is either as before or complete."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_events(kernels: Sequence[KernelResult], path: Path) -> None:
+    """Write the events of all kernels to a `.csv` or `.parquet` file."""
+    import io
+
+    import pandas as pd
+
+    frames = [kernel.events.assign(launch=kernel.launch) for kernel in kernels]
+    frame = pd.concat(frames) if len(frames) > 1 else frames[0].drop(columns="launch")
+    buffer = io.BytesIO()
+    if path.suffix == ".parquet":
+        frame.to_parquet(buffer, index=False)
+    else:
+        frame.to_csv(buffer, index=False)
+    write_whole(path, buffer.getvalue())
