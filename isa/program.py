@@ -28,8 +28,9 @@ class Unit(IntEnum):
     UNIFORM = 6
     BRANCH = 7
     MISC = 8  # NOP, BAR, DEPBAR, fences and the like
-    FP64 = 9
-    MEMORY = 10  # whatever passes through the sub-core's memory queue
+    CLOCK = 9  # reads of the clock that need no queue (CS2R)
+    FP64 = 10
+    MEMORY = 11  # whatever passes through the sub-core's memory queue
 
 
 class Space(IntEnum):

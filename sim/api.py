@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ def run(
         trace = load(trace, launch, kernel)
     results = []
     for one in trace.kernels:
+        if one.program.arch != machine.gpu.arch:
+            warnings.warn(
+                f"{one.name} is compiled for {one.program.arch}; {machine.gpu.name} runs "
+                f"{machine.gpu.arch}: its timing is that of {machine.gpu.arch}",
+                stacklevel=2,
+            )
         state = engine.simulate(
             one, machine, sms, max_cycles, events, clock_reads or one.clock_reads, progress
         )
@@ -57,7 +64,6 @@ def run(
 
 def _result(state: engine.RunState) -> KernelResult:
     kernel, stalls = state.kernel, engine.stall_cycles(state)
-    active = state.sms["subcores"]["stalls"]["active_cycles"].max(axis=1)
     return KernelResult(
         name=kernel.name,
         launch=kernel.launch,
@@ -69,7 +75,7 @@ def _result(state: engine.RunState) -> KernelResult:
         warp_inst=state.streams.warp_inst,
         thread_inst=state.streams.thread_inst,
         sms=len(state.sms),
-        sm_active_cycles=float(active.mean()),
+        sm_active_cycles=float(state.sms["cta"]["active_cycles"].mean()),
         stalls=dict(zip(STATES, map(int, stalls), strict=True)),
         statistics=_statistics(state),
         instructions=tuple(inst.text for inst in kernel.program.instructions),
@@ -85,7 +91,7 @@ def _statistics(state: engine.RunState) -> dict[str, float]:
     """Statistics under the short names of the documentation; counts over the whole GPU."""
     sms, gpu = state.sms, state.gpu
     warp_cycles = sms["subcores"]["stalls"]["warp_cycles"].sum()
-    active_cycles = sms["subcores"]["stalls"]["active_cycles"].max(axis=1).sum()
+    active_cycles = sms["cta"]["active_cycles"].sum()
     l1 = sms["l1d"]
     return {
         "warp_cycles": int(warp_cycles),

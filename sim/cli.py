@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -38,12 +39,18 @@ validate_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the command; an error becomes a sentence on stderr and an exit code."""
-    try:
-        app(args, prog_name="warpwise")
-    except WarpwiseError as error:
-        typer.echo(f"warpwise: {error}", err=True)
-        sys.exit(_exit_code(error))
+    """Run the command; warnings and errors become sentences on stderr, and an exit code."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: _complain(message)
+        try:
+            app(args, prog_name="warpwise")
+        except WarpwiseError as error:
+            _complain(error)
+            sys.exit(_exit_code(error))
+
+
+def _complain(about: Warning | WarpwiseError | str) -> None:
+    typer.echo(f"warpwise: {about}", err=True)
 
 
 def _exit_code(error: WarpwiseError) -> int:
@@ -181,7 +188,7 @@ def run(
     else:
         typer.echo(cli_text.run_report(result, allow_unknown))
     if result.unknown and not allow_unknown:
-        typer.echo(f"warpwise: {cli_text.unknown_note(result.unknown)}", err=True)
+        _complain(cli_text.unknown_note(result.unknown))
 
 
 def _simulate(
@@ -196,12 +203,12 @@ def _simulate(
     """One result for all inputs; those that cannot be read fail before anything is simulated."""
     from ..traces.load import load
     from . import api
-    from .cli_progress import ProgressLine, announce_compilation
+    from .cli_progress import ProgressLine, warm_up
     from .machine.load import load as load_machine
 
     load_machine(gpu, preset, changes)  # complains before a long emulation
     traces = [load(path, launch, kernel) for path in inputs]
-    announce_compilation()
+    warm_up()
     with ProgressLine(sys.stderr) as progress:
         results = [
             api.run(trace, gpu, preset, progress=progress, **options, **changes) for trace in traces
@@ -335,10 +342,10 @@ def _validate() -> None:
 
 @validate_app.command(epilog=_examples("warpwise validate paper --gpu rtx_a6000"))
 def paper(gpu: GpuOption = "rtx_a6000", as_json: JsonOption = False) -> None:
-    """Compare the cycles of the paper's microbenchmarks with the simulated ones."""
-    from .cli_progress import announce_compilation
+    """Compare the paper's microbenchmarks with the model."""
+    from .cli_progress import warm_up
 
-    announce_compilation()
+    warm_up()
     report = import_module("warpwise.validation").validate_paper(gpu)
     if as_json:
         _print_json(report.to_dict())

@@ -51,7 +51,7 @@ def overview() -> View:
         }
         for m in machines
     ]
-    rows = [("name", "product", "arch", "SMs", "core MHz", "L2 KiB")]
+    rows: list[tuple[str, ...]] = [("name", "product", "arch", "SMs", "core MHz", "L2 KiB")]
     rows += [tuple(_plain(value) for value in entry.values()) for entry in entries]
     return View(table(rows, "<<<>>>", indent=""), {"schema": 1, "gpus": entries})
 

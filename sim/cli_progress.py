@@ -8,15 +8,24 @@ from typing import Self, TextIO
 import typer
 
 from .compiled import cache_folder
+from .doctor import self_test
+from .gpu.gpu import run as engine
 
 INTERVAL_S = 0.2  # between two updates
 ERASE = "\r\033[K"
 
 
 def announce_compilation() -> None:
-    """Say why the first simulation on a machine takes longer."""
-    if not (cache_folder() / "code").is_dir():
+    """Say why the first simulation of a release takes longer."""
+    cached = cache_folder() / "code" / engine.digest
+    if not any(cached.rglob("*.nbi")):
         typer.echo("warpwise: compiling the engine, once; this takes about a minute", err=True)
+
+
+def warm_up() -> None:
+    """Compile or load the engine, so that this does not count as time of a simulation."""
+    announce_compilation()
+    self_test()
 
 
 class ProgressLine:

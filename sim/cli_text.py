@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from .result import ClockReads, KernelResult, Result
+if TYPE_CHECKING:
+    from .result import ClockReads, KernelResult, Result
 
 HOTSPOTS = 5
 WARPS_SHOWN = 8  # of those that read the clock
@@ -97,16 +99,21 @@ def _stalls(kernel: KernelResult) -> list[tuple[str, str, str, str]]:
 
 def _hotspots(kernel: KernelResult) -> list[tuple[str, str, str, str]]:
     return [("PC", "costliest instructions", "issued", "share of warp-cycles")] + [
-        (f"{spot.pc:#06x}", spot.instruction, f"{spot.issued:,}", f"{spot.share:.1%}")
-        for spot in kernel.hotspots(HOTSPOTS).itertuples()
-        if spot.warp_cycles
+        (
+            f"{spot['pc']:#06x}",
+            spot["instruction"],
+            f"{spot['issued']:,}",
+            f"{spot['share']:.1%}",
+        )
+        for spot in kernel.hotspots(HOTSPOTS).to_dict("records")
+        if spot["warp_cycles"]
     ]
 
 
 def _clock_reads(reads: Sequence[ClockReads]) -> list[tuple[str, str, str]]:
     rows = [("clock reads", "cycles between them", "values")] + [
         (
-            f"CTA {_shape(read.cta)} warp {read.warp}",
+            f"CTA {','.join(map(str, read.cta))} warp {read.warp}",
             " ".join(str(b - a) for a, b in zip(read.values, read.values[1:], strict=False)),
             " ".join(map(str, read.values)),
         )

@@ -16,6 +16,7 @@ from .cli_text import table
 from .compiled import cache_folder
 
 # Listing 1 of the paper: three operands in one bank delay the second FFMA by two cycles.
+# The load is there to run, and so to compile, what handles addresses.
 SELF_TEST = """
 .arch sm_86
 .kernel self_test
@@ -26,6 +27,7 @@ FFMA R11, R10, R12, R14 ;
 FFMA R13, R16, R18, R20 ;
 NOP ;
 CS2R.32 R3, SR_CLOCKLO ;
+LDG.E R4, [R4.64] ;
 EXIT ;
 """
 EXPECTED = 7  # cycles between the clock reads

@@ -70,7 +70,7 @@ def simulate(
     table = program_table(kernel.program, machine.gpu)
     streams = Streams(kernel, machine.gpu, table)
     place = occupancy(kernel, machine.gpu, n_sms)
-    record = kernel_record(kernel, streams, place.ctas, place.l1_ways)
+    record = kernel_record(kernel, machine.gpu, streams, place.ctas, place.l1_ways)
     counts = allocate(COUNT, len(table))
     record[0].counts = address(counts)
     if clock_reads:

@@ -100,7 +100,14 @@ def _set_unit(row: Any, inst: Instruction, gpu: Gpu) -> None:
     if row.route == core.DOUBLE:
         row.beat = gpu.sm.data_path.beat_cycles
         row.per_beat = 1
+    if inst.constant and inst.unit != Unit.MEMORY:
+        row.constant = _constant_address(*inst.constant) // gpu.sm.l0_constant.line_bytes + 1
     row.clock = inst.opcode in ("CS2R", "S2R") and any("CLOCK" in o.text for o in inst.operands)
+
+
+def _constant_address(bank: int, offset: int) -> int:
+    """Where a constant lies in the address space that instructions and constants share."""
+    return core.CONSTANTS + bank * core.CONSTANT_BANK + offset
 
 
 def _immediate(inst: Instruction, position: int) -> int:
@@ -151,7 +158,7 @@ def _address_timing(inst: Instruction, gpu: Gpu) -> AddressTiming:
         return unit.load_constant_immediate if uniform else unit.load_constant
     if inst.space == Space.SHARED:
         if not stores:
-            return unit.load_shared
+            return unit.load_shared_uniform if uniform else unit.load_shared
         return unit.store_shared_uniform if uniform else unit.store_shared
     if stores:
         return unit.store_global_uniform if uniform else unit.store_global
@@ -168,7 +175,7 @@ def _data_latency(inst: Instruction, gpu: Gpu) -> int:
     if inst.space == Space.CONSTANT:
         return path.entry + path.constant
     if inst.space == Space.SHARED:
-        wide = path.shared_wide if inst.width > 32 else 0
+        wide = path.shared_wide[_WIDTHS.get(inst.width, 0)]
         return path.entry + wide + (path.shared_uniform if inst.uniform_address else path.shared)
     return path.entry + path.l1
 
@@ -176,7 +183,7 @@ def _data_latency(inst: Instruction, gpu: Gpu) -> int:
 def _set_memory(row: Any, inst: Instruction, gpu: Gpu) -> None:
     timing = _address_timing(inst, gpu)
     width = _WIDTHS.get(inst.width, 0)
-    row.occupancy = timing.occupancy
+    row.occupancy = timing.occupancy[width]
     row.grant = timing.grant[width]
     row.read_latency = timing.read[width]
     row.read_with_result = timing.read_with_result
@@ -184,6 +191,7 @@ def _set_memory(row: Any, inst: Instruction, gpu: Gpu) -> None:
     row.accesses = inst.access != Access.NONE
     row.stores = inst.access in (Access.STORE, Access.REDUCTION)
     row.l1tex = inst.space in (Space.GLOBAL, Space.LOCAL, Space.GENERIC)
+    row.wavefronts = 1 << width
     row.first_beat = _data_latency(inst, gpu)
     row.beat, row.per_beat = gpu.sm.data_path.beat_cycles, 1
     if inst.space == Space.CONSTANT:
@@ -280,7 +288,20 @@ class _AccessBuilder:
         return join(core.ACCESS, self._accesses), join(core.LINE, self._lines)
 
 
-def kernel_record(kernel: Kernel, streams: Streams, occupancy: int, l1_ways: int) -> Any:
+def _parameter_bytes(program: Program) -> int:
+    """Bytes of constant bank 0 that a launch writes or the code reads."""
+    read = [
+        offset + 8
+        for inst in program.instructions
+        if inst.constant
+        for bank, offset in [inst.constant]
+        if bank == 0
+    ]
+    written = [program.parameter_base + p.offset + p.size for p in program.parameters]
+    return max(read + written, default=0)
+
+
+def kernel_record(kernel: Kernel, gpu: Gpu, streams: Streams, occupancy: int, l1_ways: int) -> Any:
     """The array that holds the one `KERNEL` record; `streams` must outlive it."""
     array = allocate(core.KERNEL, 1)
     record = array[0]
@@ -294,6 +315,8 @@ def kernel_record(kernel: Kernel, streams: Streams, occupancy: int, l1_ways: int
     record.warps_per_cta = kernel.warps_per_cta
     record.ctas_per_sm = occupancy
     record.l1_ways = l1_ways
+    record.parameter_lines = -(-_parameter_bytes(kernel.program) // gpu.l2.line_bytes)
     record.warm_icache = "icache" in kernel.warm
+    record.warm_constants = "const" in kernel.warm
     record.warm_l1 = "l1" in kernel.warm
     return array

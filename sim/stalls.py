@@ -19,6 +19,7 @@ STATES = (
     "wait",
     "long_scoreboard",
     "short_scoreboard",
+    "imc_miss",
     "lg_throttle",
     "mio_throttle",
     "math_pipe_throttle",
@@ -27,13 +28,12 @@ STATES = (
     "misc",
 )
 SELECTED, DRAIN, BARRIER, BRANCH_RESOLVING, NO_INSTRUCTION, WAIT = 0, 1, 2, 3, 4, 5
-LONG_SCOREBOARD, SHORT_SCOREBOARD, LG_THROTTLE, MIO_THROTTLE = 6, 7, 8, 9
-MATH_PIPE_THROTTLE, DISPATCH_STALL, NOT_SELECTED, MISC = 10, 11, 12, 13
+LONG_SCOREBOARD, SHORT_SCOREBOARD, IMC_MISS, LG_THROTTLE, MIO_THROTTLE = 6, 7, 8, 9, 10
+MATH_PIPE_THROTTLE, DISPATCH_STALL, NOT_SELECTED, MISC = 11, 12, 13, 14
 
 State = record(
     ("cycles", "i8", len(STATES)),  # warp-cycles in each state
     ("counted_until", "i8"),  # all cycles before this one are counted
-    ("active_cycles", "i8"),  # cycles with a resident warp
     ("warp_cycles", "i8"),  # resident warps, summed over cycles
 )
 
@@ -54,7 +54,6 @@ def count(sc, selected, held, busy, full, cycles):
     """
     counts = sc.stalls
     left = int(sc.warps.resident)
-    counts.active_cycles += cycles
     counts.warp_cycles += popcount(left) * cycles
     left = _take(counts, SELECTED, selected, left, cycles)
     left = _take(counts, DRAIN, int(sc.warps.exited), left, cycles)
@@ -69,6 +68,7 @@ def count(sc, selected, held, busy, full, cycles):
     long = dependent & int(sc.dependence.long)
     left = _take(counts, LONG_SCOREBOARD, long, left, cycles)
     left = _take(counts, SHORT_SCOREBOARD, dependent, left, cycles)
+    left = _take(counts, IMC_MISS, int(sc.constants.waiting), left, cycles)
     if left == 0:
         return
     left = _take(counts, LG_THROTTLE, full & int(sc.issue.l1tex_heads), left, cycles)
@@ -88,4 +88,5 @@ def catch_up(sc, machine, now):
     sc.stalls.counted_until = max(begin, now)
     if begin < now and sc.warps.resident:
         busy, full = readiness.blocked(sc, machine, begin)
-        count(sc, 0, 0, busy, full, now - begin)
+        stopped = begin < sc.constants.stop_until
+        count(sc, 0, stopped, busy, full, now - begin)

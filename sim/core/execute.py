@@ -12,12 +12,12 @@ from . import queue, register_file, wheel
 from .instruction import instruction_at
 from .limits import NEVER
 
-UNITS = 11  # members of isa.Unit
+UNITS = 12  # members of isa.Unit
 ISSUE_TO_READ = 3  # variable latency: Control, latch, read
 
 # Numbers of isa.Unit.
 ALU, FMA, FMA_HEAVY, FP16 = 0, 1, 2, 3
-FP64, MEMORY = 9, 10
+FP64, MEMORY = 10, 11
 
 State = record(
     ("free_at", "i8", UNITS),  # cycle from which a pipe takes an instruction

@@ -24,6 +24,10 @@ L2_WRITE = 4  # reductions
 SHARED = 5
 CONSTANT = 6
 
+# The L1.5 holds instructions, from address 0 on, and constants, from here on, bank by bank.
+CONSTANTS = 1 << 40
+CONSTANT_BANK = 1 << 16
+
 INSTRUCTION = record(
     ("route", "i2"),
     ("unit", "i2"),  # isa.Unit
@@ -45,6 +49,7 @@ INSTRUCTION = record(
     ("dest", "i2"),  # first register written
     ("dest_count", "i2"),
     ("writes", "i2", BANKS),  # registers written
+    ("constant", "i8"),  # line of a constant operand in the L0 constant cache + 1; 0: none
     ("clock", "i2"),  # reads the clock
     ("barrier", "i2"),  # SYNC, ARRIVE or 0
     ("barrier_id", "i2"),
@@ -59,6 +64,7 @@ INSTRUCTION = record(
     ("l1tex", "i2"),  # waits for it are long-scoreboard stalls
     ("occupancy", "i2"),  # of the address stage
     ("grant", "i2"),  # issue to grant, unloaded
+    ("wavefronts", "i2"),  # of a conflict-free access; contained in the unloaded latency
     ("first_beat", "i4"),  # grant to first beat of the result, unloaded hit
     ("beat", "i2"),  # cycles of a beat
     ("per_beat", "i2"),  # registers of a beat
@@ -106,7 +112,9 @@ KERNEL = record(
     ("n_ctas", "i8"),
     ("warps_per_cta", "i8"),
     ("ctas_per_sm", "i8"),
+    ("parameter_lines", "i8"),  # 128-byte lines of constant bank 0
     ("l1_ways", "i8"),  # left by shared memory
     ("warm_icache", "i2"),
     ("warm_l1", "i2"),
+    ("warm_constants", "i2"),
 )

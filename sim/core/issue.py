@@ -15,6 +15,7 @@ from . import (
     execute,
     fetch,
     fp64_queue,
+    l0_constant,
     memory_queue,
     queue,
     readiness,
@@ -56,8 +57,8 @@ def first_pc(kernel, stream):
 
 @compiled
 def port_held(sc, now):
-    """Whether Control cannot take an instruction in this cycle."""
-    return sc.control.latch.full or now < sc.issue.free_at
+    """Whether no instruction can issue: Control is taken, or a constant miss stops the sub-core."""
+    return sc.control.latch.full or now < max(sc.issue.free_at, sc.constants.stop_until)
 
 
 @compiled
@@ -67,6 +68,20 @@ def select(sc, candidates):
     if greedy >= 0 and candidates >> greedy & 1:
         return greedy
     return warps.youngest(sc.warps, candidates)
+
+
+@compiled
+def select_present(sc, kernel, machine, candidates, now):
+    """The first candidate, in the order of `select`, whose constant operand is here; -1: none."""
+    while candidates:
+        warp = select(sc, candidates)
+        line = instruction_at(kernel.program, sc.decode.head[u(warp)]).constant - 1
+        if line < 0 or kernel.warm_constants or l0_constant.present(sc.constants, machine, line):
+            return warp
+        if l0_constant.miss(sc.constants, machine, warp, line, now):
+            return -1
+        candidates &= ~(1 << warp)
+    return -1
 
 
 @compiled
@@ -199,6 +214,7 @@ def _issue(sc, sm, kernel, machine, warp, now):
     counted.cycles += now - sc.issue.issued_at[u(warp)]
     sc.issue.issued_at[u(warp)] = now
     sc.issue.greedy = warp
+    l0_constant.forget(sc.constants, warp)
     sc.writeback.in_flight[u(warp)] += 1
     _stall(sc, machine, inst, warp, now)
     _raise_counters(sc, inst, warp, now)
@@ -213,9 +229,12 @@ def step(sc, sm, kernel, machine, now):
     busy, full = readiness.blocked(sc, machine, now)
     candidates = readiness.ready(sc) & ~busy & ~full
     held = port_held(sc, now)
-    if candidates == 0 or held:
+    warp = -1
+    if candidates and not held:
+        warp = select_present(sc, kernel, machine, candidates, now)
+        held = now < sc.constants.stop_until
+    if warp < 0:
         stalls.count(sc, 0, held, busy, full, 1)
         return -1
-    warp = select(sc, candidates)
     stalls.count(sc, 1 << warp, held, busy, full, 1)
     return _issue(sc, sm, kernel, machine, warp, now)

@@ -17,6 +17,7 @@ from . import (
     fetch,
     fp64_queue,
     issue,
+    l0_constant,
     l0_icache,
     memory_queue,
     readiness,
@@ -37,6 +38,7 @@ SUBCORE = record(
     ("stream", stream_buffer.State),
     ("decode", decode.State),
     ("issue", issue.State),
+    ("constants", l0_constant.State),
     ("dependence", dependence.State),
     ("control", control.State),
     ("allocate", allocate.State),
@@ -62,6 +64,8 @@ def launch(sc, kernel, machine, warp, stream, serial, now):
     sc.warps.access[u(warp)] = stream.access
     sc.warps.clock[u(warp)] = stream.clock
     sc.issue.issued_at[u(warp)] = now
+    if sc.issue.greedy == warp:  # that was another warp in the same place
+        sc.issue.greedy = -1
     dependence.reset(sc.dependence, warp)
     decode.redirect(sc.decode, warp, issue.first_pc(kernel, stream))
     sc.decode.redirected &= ~bit
@@ -120,6 +124,7 @@ def step(sc, sm, kernel, machine, now):
     stalls.catch_up(sc, machine, now)
     _happen(sc, now)
     decode.step(sc.decode, now)
+    l0_constant.step(sc.constants, machine, now)
     writeback.step(sc, kernel, machine, now)
     execute.step(sc, kernel, machine, now)
     memory_queue.step(sc, kernel, machine, now)
@@ -148,7 +153,8 @@ def _next_at(sc, machine, issued, now):
     at = min(at, execute.next_at(sc.execute, now))
     at = min(at, memory_queue.next_at(sc.memory_queue, now))
     at = min(at, l0_icache.next_at(sc, now))
+    at = min(at, l0_constant.next_at(sc.constants))
     if readiness.ready(sc):
-        at = min(at, max(sc.issue.free_at, now + 1))
+        at = min(at, max(sc.issue.free_at, sc.constants.stop_until, now + 1))
         at = min(at, execute.next_free(sc.execute, now))
     return at

@@ -8,7 +8,7 @@ the window of its request, and an SM can run a window alone. Requests are served
 from __future__ import annotations
 
 from ..compiled import compiled, entry, pointer_to, record, u
-from ..core.instruction import KERNEL
+from ..core.instruction import CONSTANTS, KERNEL
 from ..machine.record import MACHINE
 from ..sm import outbox, sm
 from . import dispatch, dram, l2
@@ -39,8 +39,10 @@ GPU = record(
 
 @entry
 def begin_kernel(gpu):
-    """Start a kernel on an empty GPU."""
+    """Start a kernel on an empty GPU; only its parameters are in the L2, as the launch wrote them."""
     kernel, machine = kernel_at(gpu.kernel, 0), machine_at(gpu.machine, 0)
+    for line in range(kernel.parameter_lines):
+        l2.fill(gpu.l2, machine, CONSTANTS // machine.l2.line_bytes + line, 15)
     for s in range(gpu.n_sms):
         sm.begin_kernel(sm_at(gpu.sms, s), s)
     dispatch.first_wave(gpu.dispatch, gpu.sms, gpu.n_sms, kernel, machine)

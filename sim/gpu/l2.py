@@ -48,8 +48,8 @@ def _sectors(mask):
 
 
 @compiled
-def access(l2, machine, line, sectors):
-    """Look `sectors` of a line up and bring what is missing; returns the missing ones."""
+def fill(l2, machine, line, sectors):
+    """Make `sectors` of a line valid and the line the newest of its set; returns what was not."""
     # Neighbouring lines lie in different sets; higher bits are folded in against strides.
     index = (line ^ line // l2.n_sets) % l2.n_sets
     l2_set = set_at(l2.sets, index)
@@ -58,6 +58,13 @@ def access(l2, machine, line, sectors):
     l2_set.used[u(way)] = l2.uses
     missing = sectors & ~int(l2_set.valid[u(way)])
     l2_set.valid[u(way)] |= sectors
+    return missing
+
+
+@compiled
+def access(l2, machine, line, sectors):
+    """Look `sectors` of a line up and bring what is missing; returns the missing ones."""
+    missing = fill(l2, machine, line, sectors)
     l2.sector_accesses += _sectors(sectors)
     l2.sector_hits += _sectors(sectors & ~missing)
     return missing

@@ -18,7 +18,7 @@ from .schema import Gpu
 
 PRESETS: dict[str, dict[str, Any]] = {"ref": {}}
 SOURCES = ("measured", "paper", "vendor", "authors", "fitted", "assumed", "user")
-_ABSTRACT = {"ampere"}
+_ABSTRACT = {"ampere", "turing", "blackwell"}
 
 
 @dataclass(frozen=True)

@@ -62,12 +62,23 @@ class StreamBuffer(Section):
 
 
 class L1I(Section):
+    """The L1 instruction cache, which is the L1.5 constant cache as well, per SM."""
+
     sets: Count
     ways: Count
     line_bytes: Count
     mshrs: Count = Field(le=64)
     request_latency: Cycles = Field(description="from the L0I's port to the look-up in the L1I")
     reply_latency: Cycles = Field(description="from the look-up to the line in the L0I")
+
+
+class L0Constant(Section):
+    """Constant operands of fixed-latency instructions, per sub-core."""
+
+    sets: Count
+    ways: Count
+    line_bytes: Count
+    stop_cycles: Cycles = Field(description="cycles in which a miss lets no warp issue")
 
 
 class Issue(Section):
@@ -113,7 +124,7 @@ class AddressTiming(Section):
     With `read_with_result` the sources are released together with the result and `read` is void.
     """
 
-    occupancy: Count = Field(description="cycles the address stage stays taken")
+    occupancy: tuple[Count, Count, Count] = Field(description="cycles the address stage is taken")
     grant: tuple[Cycles, Cycles, Cycles] = Field(description="issue to grant, unloaded")
     read: tuple[Cycles, Cycles, Cycles] = Field(description="issue to release of the sources")
     read_with_result: bool = False
@@ -126,6 +137,7 @@ class LocalUnit(Section):
     store_global: AddressTiming
     store_global_uniform: AddressTiming
     load_shared: AddressTiming
+    load_shared_uniform: AddressTiming
     store_shared: AddressTiming
     store_shared_uniform: AddressTiming
     load_constant: AddressTiming
@@ -141,7 +153,7 @@ class DataPath(Section):
     l1: Cycles = Field(description="from the table to the data, L1D hit")
     shared: Cycles = Field(description="the same, shared memory, per-thread addresses")
     shared_uniform: Cycles = Field(description="the same, one address")
-    shared_wide: Cycles = Field(description="added for 64 and 128 bits")
+    shared_wide: tuple[Cycles, Cycles, Cycles] = Field(description="added for 32, 64, 128 bits")
     constant: Cycles = Field(description="the same, L0 VL constant cache hit")
     async_copy: Cycles = Field(description="the same, LDGSTS: the global read is done")
     other: Cycles = Field(description="the same, SHFL and S2R")
@@ -178,6 +190,7 @@ class Sm(Section):
     l0i: L0I
     stream_buffer: StreamBuffer
     l1i: L1I
+    l0_constant: L0Constant
     issue: Issue
     register_file: RegisterFile
     pipes: Pipes

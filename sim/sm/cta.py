@@ -20,6 +20,9 @@ State = record(
     ("released", "i8"),  # slots that became free since the dispatcher looked
     ("released_at", "i8"),
     ("last_end", "i8"),  # cycle in which the last CTA ended
+    ("resident", "i8"),  # CTAs in the slots
+    ("active_since", "i8"),  # first cycle of the current spell with a resident CTA
+    ("active_cycles", "i8"),  # cycles of the spells before it
 )
 
 
@@ -67,6 +70,9 @@ def launch_due(sm, kernel, machine, now):
             slot += 1
         cta.free &= ~(1 << slot)
         cta.head += 1
+        if cta.resident == 0:
+            cta.active_since = now + 1
+        cta.resident += 1
         cta.warps[u(slot)] = kernel.warps_per_cta
         sm.barrier.live[u(slot)] = kernel.warps_per_cta
         for warp_number in range(kernel.warps_per_cta):
@@ -81,6 +87,9 @@ def warp_left(sm, slot, now):
     if cta.warps[u(slot)] == 0:
         cta.free |= 1 << slot
         cta.assigned -= 1
+        cta.resident -= 1
+        if cta.resident == 0:
+            cta.active_cycles += now + 1 - cta.active_since
         cta.released += 1
         cta.released_at = now
         cta.last_end = max(cta.last_end, now)

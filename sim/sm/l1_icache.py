@@ -1,4 +1,4 @@
-"""The L1 instruction cache of an SM and its link to the sub-cores (sm-core 2.4, 2.6).
+"""The L1 instruction and L1.5 constant cache of an SM, and its link (sm-core 2.4, 2.6, 3.5).
 
 One request enters the link a cycle: demand misses before prefetches, round robin over the sub-cores
 inside each class. One reply leaves a cycle. A miss asks the L2 for the whole line.
@@ -7,14 +7,17 @@ inside each class. One reply leaves a cycle. A miss asks the L2 for the whole li
 from __future__ import annotations
 
 from ..compiled import compiled, lowest, record, u
-from ..core import l0_icache, stream_buffer, tags
+from ..core import l0_constant, l0_icache, stream_buffer, tags
 from ..core.limits import NEVER, SUBCORES
 from . import outbox
 
 LINES = 2048
 RING = 64  # requests on their way to the look-up; one enters a cycle
 MISSES = 64
-USERS = 2 * SUBCORES  # demand and prefetch of each sub-core
+# Users of the link: a sub-core's number, plus the class of its request.
+DEMAND = 0
+PREFETCH = SUBCORES
+CONSTANT = 2 * SUBCORES
 
 State = record(
     ("tags", tags.tags(LINES)),
@@ -22,7 +25,7 @@ State = record(
     ("tail", "i8"),
     ("at", "i8", RING),  # cycle of the look-up
     ("line", "i8", RING),
-    ("user", "i2", RING),  # sub-core, + SUBCORES for a prefetch
+    ("user", "i2", RING),
     ("epoch", "i8", RING),  # of the prefetch's stream
     ("last_demand", "i2"),  # sub-core served last
     ("last_prefetch", "i2"),
@@ -41,10 +44,12 @@ def _reply(sm, machine, line, user, epoch, now):
     l1i.reply_free = slot + 1
     at = slot + machine.sm.l1i.reply_latency
     sc = sm.subcores[u(user % SUBCORES)]
-    if user < SUBCORES:
-        l0_icache.arrive(sc.l0i, line, at)
-    else:
+    if user >= CONSTANT:
+        l0_constant.arrive(sc.constants, machine, line, at)
+    elif user >= PREFETCH:
         stream_buffer.arrive(sc.stream, line, epoch, at)
+    else:
+        l0_icache.arrive(sc.l0i, line, at)
     sc.next_at = min(sc.next_at, at)
 
 
@@ -69,8 +74,8 @@ def _miss(sm, machine, line, user, epoch, now):
         l1i.miss_users[u(k)] = 0
         outbox.push(sm, now, 0, outbox.INSTRUCTION, line, 15, k)
     l1i.miss_users[u(k)] |= 1 << user
-    if user >= SUBCORES:
-        l1i.miss_epoch[u(k), u(user - SUBCORES)] = epoch
+    if PREFETCH <= user < CONSTANT:
+        l1i.miss_epoch[u(k), u(user - PREFETCH)] = epoch
     return True
 
 
@@ -103,9 +108,7 @@ def refill(sm, machine, k, now):
     while users:
         user = lowest(users)
         users &= users - 1
-        epoch = 0
-        if user >= SUBCORES:
-            epoch = l1i.miss_epoch[u(k), u(user - SUBCORES)]
+        epoch = l1i.miss_epoch[u(k), u(user % SUBCORES)]
         _reply(sm, machine, line, user, epoch, now)
     l1i.miss_line[u(k)] = 0
 
@@ -125,11 +128,16 @@ def _grant_demand(sm, machine, now):
     l1i = sm.l1i
     for k in range(SUBCORES):
         s = (int(l1i.last_demand) + 1 + k) % SUBCORES
-        l0 = sm.subcores[u(s)].l0i
-        if l0.queued:
-            _enter(l1i, machine, l0_icache.send_oldest(l0), s, 0, now)
-            l1i.last_demand = s
-            return True
+        sc = sm.subcores[u(s)]
+        if sc.constants.queued:
+            ratio = machine.sm.l1i.line_bytes // machine.sm.l0_constant.line_bytes
+            _enter(l1i, machine, l0_constant.send(sc.constants) // ratio, CONSTANT + s, 0, now)
+        elif sc.l0i.queued:
+            _enter(l1i, machine, l0_icache.send_oldest(sc.l0i), DEMAND + s, 0, now)
+        else:
+            continue
+        l1i.last_demand = s
+        return True
     return False
 
 
@@ -152,7 +160,7 @@ def _grant_prefetch(sm, machine, now):
         s = (int(l1i.last_prefetch) + 1 + k) % SUBCORES
         sc = sm.subcores[u(s)]
         if _prefetch_due(sc, machine):
-            _enter(l1i, machine, sc.stream.next, SUBCORES + s, sc.stream.epoch, now)
+            _enter(l1i, machine, sc.stream.next, PREFETCH + s, sc.stream.epoch, now)
             stream_buffer.push(sc.stream)
             l1i.last_prefetch = s
             return
@@ -170,7 +178,8 @@ def next_at(sm, machine, now):
     """The next cycle with a look-up or with somebody at the request port."""
     for s in range(SUBCORES):
         sc = sm.subcores[u(s)]
-        if sc.l0i.queued or stream_buffer.wants(sc.stream, machine):
+        waits = sc.l0i.queued or sc.constants.queued
+        if waits or stream_buffer.wants(sc.stream, machine):
             return now + 1
     l1i = sm.l1i
     if l1i.head < l1i.tail:

@@ -89,8 +89,11 @@ def _room(sm, machine, access, now):
 
 
 @compiled
-def _enter_stage(unit, machine, wavefronts, begin):
-    """Use the data stage from `begin` on; returns how much later than unloaded it is done."""
+def _enter_stage(unit, machine, inst, wavefronts, begin):
+    """Use the data stage from `begin` on; returns how much later than unloaded it is done.
+
+    The paper's latencies of 64- and 128-bit accesses contain their two or four wavefronts.
+    """
     if wavefronts == 0:
         return 0
     cycles = wavefronts * machine.sm.l1d.stage_cycles
@@ -99,7 +102,8 @@ def _enter_stage(unit, machine, wavefronts, begin):
     unit.stage_done[u(unit.stage_tail % LOADS)] = unit.stage_free
     unit.stage_tail += 1
     unit.wavefronts += wavefronts
-    return start - begin + cycles - machine.sm.l1d.stage_cycles
+    extra = max(wavefronts - inst.wavefronts, 0)
+    return start - begin + extra * machine.sm.l1d.stage_cycles
 
 
 @compiled
@@ -214,7 +218,7 @@ def _grant(sm, kernel, machine, s, now):
     entry.at = now + inst.first_beat
     if inst.accesses:
         access = access_at(kernel.accesses, entry.access)
-        late = _enter_stage(unit, machine, int(access.wavefronts), begin)
+        late = _enter_stage(unit, machine, inst, int(access.wavefronts), begin)
         entry.at += late
         delay = machine.sm.data_path.entry + machine.sm.l1d.miss_latency + late
         if inst.path == L1_LOAD or inst.path == L2_READ:

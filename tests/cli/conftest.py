@@ -1,0 +1,85 @@
+"""The command called in this process, and inputs for it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from warpwise.sim import cli
+
+ROOT = Path(__file__).parents[2]
+KERNELS = ROOT / "traces/kernels"
+
+LISTING = """
+.arch sm_86
+.kernel read_ports
+.warm icache
+[B------:R-:W-:-:S01] CS2R.32 R2, SR_CLOCKLO ;
+[B------:R-:W-:-:S01] NOP ;
+[B------:R-:W-:-:S01] FFMA R11, R10, R12, R14 ;
+[B------:R-:W-:-:S01] FFMA R13, R16, R18, R20 ;
+[B------:R-:W-:-:S01] NOP ;
+[B------:R-:W-:-:S01] CS2R.32 R3, SR_CLOCKLO ;
+[B------:R-:W-:-:S01] EXIT ;
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call of the command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def command(capsys):
+    """Calls the command with some arguments."""
+
+    def call(*args):
+        with pytest.raises(SystemExit) as stop:
+            cli.main([str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return Outcome(stop.value.code or 0, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def listing(tmp_path):
+    """A kernel of seven instructions."""
+    return written(tmp_path / "listing.sass", LISTING)
+
+
+@pytest.fixture
+def sample():
+    """The trace that ships."""
+    return ROOT / "traces/samples/matmul.warptrace"
+
+
+@pytest.fixture
+def launched():
+    """Arguments that emulate a bundled kernel."""
+    return lambda name: (KERNELS / f"{name}.sm_86.cubin", "--launch", KERNELS / f"{name}.toml")
+
+
+@pytest.fixture
+def kernel_file(tmp_path):
+    """Writes a file of one kernel with the given lines."""
+
+    def write(*lines):
+        text = "\n".join([".arch sm_86", ".kernel tiny", *lines, "EXIT ;"])
+        return written(tmp_path / "tiny.sass", text)
+
+    return write
+
+
+def written(path, text):
+    path.write_text(text)
+    return path

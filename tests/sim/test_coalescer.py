@@ -1,0 +1,159 @@
+"""Addresses of a warp to lines, sectors and wavefronts (memory 2.2, 2.3, 3.4)."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from warpwise.sim.sm import coalescer
+
+LANES = 32
+ALL = 0xFFFFFFFF
+
+
+def lines_and_sectors(addresses, mask, size):
+    """{line: sectors} in order of first touch, by touching every byte."""
+    found = {}
+    for lane in range(LANES):
+        if mask >> lane & 1:
+            for byte in range(addresses[lane], addresses[lane] + size):
+                found[byte // 128] = found.get(byte // 128, 0) | 1 << byte % 128 // 32
+    return found
+
+
+def most_words(lanes, size, banks, width):
+    """Distinct words of the busiest bank, for the addresses of some lanes."""
+    words = {byte // width for address in lanes for byte in range(address, address + size)}
+    return max(Counter(word % banks for word in words).values(), default=0)
+
+
+def coalesced(addresses, mask, size):
+    lines, sectors = np.zeros(64, np.int64), np.zeros(64, np.int64)
+    n = coalescer.lines_of(addresses, mask, size, lines, sectors)
+    return dict(zip(lines[:n].tolist(), sectors[:n].tolist(), strict=True))
+
+
+def l1_wavefronts(addresses, mask, size):
+    lines = np.array([*coalesced(addresses, mask, size)], np.int64)
+    return coalescer.l1_wavefronts(addresses, mask, size, lines, len(lines), 4, 16, 8)
+
+
+def strided(stride, size=4):
+    return np.arange(LANES, dtype=np.int64) * stride * size + 0x10000
+
+
+@st.composite
+def accesses(draw):
+    """Addresses aligned to the access: affine, random, or few distinct ones."""
+    size = draw(st.sampled_from([1, 2, 4, 8, 16]))
+    base = draw(st.integers(0, 200))
+    kind = draw(st.sampled_from(["affine", "random", "few"]))
+    if kind == "affine":
+        stride = draw(st.integers(0, 70))
+        units = [base + stride * lane for lane in range(LANES)]
+    else:
+        limit = 5000 if kind == "random" else 3
+        units = draw(st.lists(st.integers(0, limit), min_size=LANES, max_size=LANES))
+    mask = draw(st.one_of(st.just(ALL), st.integers(0, ALL)))
+    return np.array(units, np.int64) * size, mask, size
+
+
+@settings(max_examples=200, deadline=None)
+@given(accesses())
+def test_lines_and_sectors(access):
+    addresses, mask, size = access
+    found = coalesced(addresses, mask, size)
+    assert found == lines_and_sectors(addresses.tolist(), mask, size)
+    assert list(found) == list(lines_and_sectors(addresses.tolist(), mask, size))
+
+
+def test_a_lane_may_straddle_two_lines():
+    addresses = np.full(LANES, 126, np.int64)
+    assert coalesced(addresses, 1, 4) == {0: 0b1000, 1: 0b0001}
+
+
+@settings(max_examples=200, deadline=None)
+@given(accesses())
+def test_l1_wavefronts(access):
+    """The busiest of 4 tag sets (lines) and 16 data banks (8-byte words), whatever is more."""
+    addresses, mask, size = access
+    lanes = [int(a) for lane, a in enumerate(addresses) if mask >> lane & 1]
+    touched = lines_and_sectors(addresses.tolist(), mask, size)
+    tags = max(Counter(line % 4 for line in touched).values(), default=0)
+    assert l1_wavefronts(addresses, mask, size) == max(tags, most_words(lanes, size, 16, 8))
+
+
+@pytest.mark.parametrize(
+    ("stride", "lines", "tags", "banks"),
+    [
+        (1, 1, 1, 1),
+        (2, 2, 1, 2),
+        (4, 4, 1, 4),
+        (8, 8, 2, 8),
+        (16, 16, 4, 16),
+        (32, 32, 8, 32),
+        (7, 7, 2, 2),
+        (17, 17, 5, 2),
+        (31, 31, 8, 2),
+        (33, 32, 8, 2),
+        (47, 32, 9, 2),
+    ],
+)
+def test_stride_table(stride, lines, tags, banks):
+    """32-bit loads, stride in words: the rows of memory 3.4."""
+    addresses = strided(stride)
+    assert len(coalesced(addresses, ALL, 4)) == lines
+    assert l1_wavefronts(addresses, ALL, 4) == max(tags, banks)
+
+
+@settings(max_examples=200, deadline=None)
+@given(accesses())
+def test_shared_wavefronts(access):
+    """Phases of 32, 16 or 8 lanes; a phase whose words the one before has read is free."""
+    addresses, mask, size = access
+    per_phase = max(min(LANES, 128 // size), 1)
+    phases = [
+        {lane % per_phase: int(addresses[lane]) for lane in range(first, first + per_phase) if mask >> lane & 1}
+        for first in range(0, LANES, per_phase)
+    ]
+    total = 0
+    for k, phase in enumerate(phases):
+        repeated = k > 0 and all(phases[k - 1].get(lane) == a for lane, a in phase.items())
+        total += 0 if repeated else most_words(phase.values(), size, 32, 4)
+    assert coalescer.shared_wavefronts(addresses, mask, size) == total
+
+
+@pytest.mark.parametrize(
+    ("stride", "size", "wavefronts"),
+    [
+        (1, 4, 1),
+        (1, 8, 2),  # two phases of 16 lanes
+        (1, 16, 4),
+        (0, 4, 1),  # broadcast
+        (0, 8, 1),  # the second phase reads what the first read
+        (0, 16, 1),
+        (2, 4, 2),
+        (32, 4, 32),
+        (33, 4, 1),  # the padding that programmers add
+        (16, 4, 16),
+    ],
+)
+def test_shared_wavefronts_of_regular_strides(stride, size, wavefronts):
+    assert coalescer.shared_wavefronts(strided(stride, size), ALL, size) == wavefronts
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.permutations(range(LANES)), st.sampled_from([4, 8, 16]))
+def test_identical_word_sets_in_another_order_are_merged_by_rule(order, size):
+    """Memory 2.3 compares word sets; a broadcast to all lanes is the case that occurs in practice."""
+    addresses = np.zeros(LANES, np.int64) + order[0] * size
+    assert coalescer.shared_wavefronts(addresses, ALL, size) == 1
+
+
+def test_nobody_executes():
+    addresses = strided(3)
+    assert coalesced(addresses, 0, 4) == {}
+    assert l1_wavefronts(addresses, 0, 4) == 0
+    assert coalescer.shared_wavefronts(addresses, 0, 4) == 0

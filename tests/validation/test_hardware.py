@@ -1,0 +1,41 @@
+"""The published numbers are complete and equal to the collection that they were taken from."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from warpwise.validation.experiments.published import FOLDER, listing, table
+
+COLLECTION = Path(__file__).parents[2].parent / "shared" / "hwdata"
+ORIGINS = {
+    "listings": "paper_listings",
+    "figure_4_issue_timeline": "paper_fig4_issue_timeline",
+    "table_1_issue_cycles": "paper_table1_issue_cycles",
+    "table_2_memory_latency": "paper_table2_memory_latency",
+}
+
+
+@pytest.mark.parametrize("name", ORIGINS)
+def test_rows_are_those_of_the_collection(name):
+    origin = COLLECTION / f"{ORIGINS[name]}.csv"
+    if not origin.exists():
+        pytest.skip("the collection is not here")
+    with origin.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert all(row in rows for row in table(name))
+
+
+@pytest.mark.parametrize("name", ORIGINS)
+def test_every_row_has_a_source_that_the_readme_names(name):
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert f"`{name}.csv`" in readme
+    assert all(f"**{row['source']}**" in readme for row in table(name))
+
+
+def test_every_file_is_used():
+    assert {path.stem for path in FOLDER.glob("*.csv")} == set(ORIGINS)
+
+
+def test_listings_are_found_by_name():
+    assert listing("listing1_R18_R20")["value"] == "7"
