@@ -12,10 +12,11 @@ from ..traces.kernel import WARP_SIZE, Kernel
 from .compiled import address, allocate, join
 from .core import instruction as core
 from .core.limits import SLOTS
-from .machine.schema import AddressTiming, Gpu
+from .machine.schema import AddressTiming, Gpu, Tensor
 from .sm import coalescer
 
 _WIDTHS = {64: 1, 128: 2}  # index into the timings for 32, 64 and 128 bits; narrower as 32
+_TENSOR = ("HMMA", "IMMA", "BMMA", "QMMA", "OMMA")
 _PREDICATE_BARRIERS = {"SYNC": core.SYNC, "RED": core.SYNC, "ARV": core.ARRIVE}
 
 
@@ -75,6 +76,33 @@ def _set_registers(row: Any, inst: Instruction, gpu: Gpu) -> None:
     row.window = ports.wide_read_window if wide else ports.read_window
 
 
+def _tensor_timing(inst: Instruction, tensor: Tensor) -> tuple[int, int]:
+    """Interval and latency of a matrix product such as HMMA.16816.F32 (sm-core 5.3)."""
+    shape = next(m for m in inst.modifiers if m.isdigit())
+    m, shape = (16, shape[2:]) if shape.startswith("16") else (8, shape[1:])
+    n, k = int(shape[0]), int(shape[1:])
+    interval = -(-m * n * k // _tensor_rate(inst, tensor))
+    return interval, interval + (tensor.small_latency if k <= 8 else tensor.large_latency)
+
+
+def _tensor_rate(inst: Instruction, tensor: Tensor) -> int:
+    """Multiply-accumulates per cycle; a sparse product skips half of them."""
+    modifiers = set(inst.modifiers)
+    if inst.opcode == "BMMA":
+        rate = tensor.bit
+    elif inst.opcode in ("QMMA", "OMMA"):  # 8- and 4-bit floats
+        rate = tensor.int8 if inst.opcode == "QMMA" else tensor.int4
+    elif inst.opcode == "IMMA":
+        rate = tensor.int4 if modifiers & {"S4", "U4"} else tensor.int8
+    elif "BF16" in modifiers:
+        rate = tensor.bf16_f32
+    elif "TF32" in modifiers:
+        rate = tensor.tf32_f32
+    else:
+        rate = tensor.f16_f32 if "F32" in modifiers else tensor.f16_f16
+    return rate * (2 if "SP" in modifiers else 1)
+
+
 def _route(inst: Instruction) -> int:
     if inst.unit == Unit.MEMORY:
         return core.QUEUED
@@ -88,7 +116,9 @@ def _route(inst: Instruction) -> int:
 def _set_unit(row: Any, inst: Instruction, gpu: Gpu) -> None:
     row.route = _route(inst)
     row.unit = inst.unit
-    if row.route in (core.FIXED, core.SPECIAL):
+    if inst.opcode in _TENSOR:
+        row.interval, row.latency = _tensor_timing(inst, gpu.sm.tensor)
+    elif row.route in (core.FIXED, core.SPECIAL):
         timing = gpu.sm.latency[inst.latency_class]
         row.interval = timing.interval
         row.latency = timing.latency

@@ -1,7 +1,7 @@
 """Issue: readiness and selection, at most one instruction a cycle (sm-core 3; Huerta et al. 5.1).
 
-CGGTY, compiler-guided greedy then youngest: the warp that issued last if it is ready, else the
-youngest ready warp. The compiler guides by stall count, yield, wait mask and DEPBAR.
+By default CGGTY, compiler-guided greedy then youngest: the warp that issued last if it is ready,
+else the youngest ready warp. The compiler guides by stall count, yield, wait mask and DEPBAR.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ from .limits import BUFFER, WARPS
 ISSUE_TO_CONTROL = 1
 COUNTER_VISIBLE = 2  # an increment happens at the end of the first cycle in Control
 
+# Choices of `sm.issue.policy`.
+CGGTY, GTO, OLDEST, LRR = 0, 1, 2, 3
+
 State = record(
     ("stalled", "i4"),  # warps whose stall count or yield has not run out
     ("barrier", "i4"),  # warps that wait at a CTA barrier
@@ -62,19 +65,24 @@ def port_held(sc, now):
 
 
 @compiled
-def select(sc, candidates):
-    """Greedy, then youngest."""
+def select(sc, machine, candidates):
+    """The warp that the issue policy prefers."""
     greedy = int(sc.issue.greedy)
-    if greedy >= 0 and candidates >> greedy & 1:
+    policy = machine.sm.issue.policy
+    if policy == LRR:
+        return warps.following(candidates, max(greedy, 0))
+    if policy != OLDEST and greedy >= 0 and candidates >> greedy & 1:
         return greedy
-    return warps.youngest(sc.warps, candidates)
+    if policy == CGGTY:
+        return warps.youngest(sc.warps, candidates)
+    return warps.oldest(sc.warps, candidates)
 
 
 @compiled
 def select_present(sc, kernel, machine, candidates, now):
     """The first candidate, in the order of `select`, whose constant operand is here; -1: none."""
     while candidates:
-        warp = select(sc, candidates)
+        warp = select(sc, machine, candidates)
         line = instruction_at(kernel.program, sc.decode.head[u(warp)]).constant - 1
         if line < 0 or kernel.warm_constants or l0_constant.present(sc.constants, machine, line):
             return warp

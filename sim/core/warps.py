@@ -22,6 +22,26 @@ State = record(
 
 
 @compiled
+def oldest(warps, among):
+    """The oldest warp of a mask that is not 0."""
+    best = lowest(among)
+    among &= among - 1
+    while among:
+        warp = lowest(among)
+        among &= among - 1
+        if warps.serial[u(warp)] < warps.serial[u(best)]:
+            best = warp
+    return best
+
+
+@compiled
+def following(among, warp):
+    """The next place after `warp` in a mask that is not 0, wrapping around."""
+    later = among & (-2 << warp)
+    return lowest(later if later else among)
+
+
+@compiled
 def youngest(warps, among):
     """The youngest warp of a mask that is not 0."""
     best = lowest(among)

@@ -39,7 +39,7 @@ GPU = record(
 
 @entry
 def begin_kernel(gpu):
-    """Start a kernel on an empty GPU; only its parameters are in the L2, as the launch wrote them."""
+    """Start a kernel on an empty GPU; its parameters are in the L2, as the launch wrote them."""
     kernel, machine = kernel_at(gpu.kernel, 0), machine_at(gpu.machine, 0)
     for line in range(kernel.parameter_lines):
         l2.fill(gpu.l2, machine, CONSTANTS // machine.l2.line_bytes + line, 15)

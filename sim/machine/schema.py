@@ -6,7 +6,7 @@ nothing of pydantic enters a compiled function: `record.py` turns a `Gpu` into o
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -82,6 +82,10 @@ class L0Constant(Section):
 
 
 class Issue(Section):
+    policy: Literal["cggty", "gto", "oldest", "lrr"] = Field(
+        description="which ready warp issues: greedy then youngest, greedy then oldest, oldest, "
+        "loose round robin"
+    )
     long_stall_cycles: Cycles = Field(description="distance after stall count 0 with yield")
     unyielded_stall_limit: Cycles = Field(description="largest stall count honoured without yield")
     unyielded_stall_cycles: Cycles = Field(description="distance beyond that limit, without yield")
@@ -108,6 +112,20 @@ class Latency(Section):
     interval: Count = Field(description="cycles the unit's input stays taken")
     latency: Count = Field(description="issue of the producer to issue of its consumer")
     read: Cycles = Field(default=0, description="issue to release of the sources, if variable")
+
+
+class Tensor(Section):
+    """Dense multiply-accumulates of a sub-core per cycle, by input and accumulator."""
+
+    f16_f16: Count
+    f16_f32: Count
+    bf16_f32: Count
+    tf32_f32: Count
+    int8: Count
+    int4: Count
+    bit: Count
+    small_latency: Cycles = Field(description="added to the interval, K at most 8")
+    large_latency: Cycles = Field(description="added to the interval, larger K")
 
 
 class Fp64(Section):
@@ -195,6 +213,7 @@ class Sm(Section):
     register_file: RegisterFile
     pipes: Pipes
     latency: dict[str, Latency]
+    tensor: Tensor
     fp64: Fp64
     local_unit: LocalUnit
     data_path: DataPath

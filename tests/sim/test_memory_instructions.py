@@ -64,13 +64,16 @@ def test_queue_capacity(simulate, capacity):
 
 
 def test_full_queue_holds_loads_only(simulate):
-    """Warp 4 fills the queue; warp 0 issues its NOPs meanwhile and, greedy, gets the free place."""
+    """Warp 4 fills the queue; before the first grant warp 0 begins its NOPs, which go on after it.
+
+    Warp 0, greedy, then takes the place that the grant has freed, ahead of the younger warp 4.
+    """
     code = f"@repeat 6 NOP ;\n@repeat 6 {LOAD.format(4)}"
     run = simulate(code, block=160, active="0 4")
-    loads = run.issues("LDG", warp=4)
+    loads, nops = run.issues("LDG", warp=4), run.issues("NOP", warp=0)
     assert [c - loads[0] for c in loads[:5]] == [0, 1, 2, 3, 4]
-    assert run.issues("NOP", warp=0) == [loads[4] + 1 + k for k in range(6)]
-    assert run.issues("LDG", warp=0)[0] == loads[0] + 11
+    assert loads[4] < nops[0] < loads[0] + 11 < loads[5]
+    assert [*nops, run.issues("LDG", warp=0)[0]] == list(range(nops[0], nops[0] + 7))
     assert run.stalls["lg_throttle"] > 0
 
 

@@ -35,13 +35,17 @@ def turn(wheel_array, orders, happened):
             now = following
             event, stall_end = wheel.vacate(state, now)
             if stall_end:
-                happened[n] = (now, -1, stall_end)
+                happened[n, 0] = now
+                happened[n, 1] = -1
+                happened[n, 2] = stall_end
                 n += 1
             while event:
                 if state.due[event] > now:
                     event = wheel.postpone(state, now, event)
                     continue
-                happened[n] = (now, state.warp[event], state.counter[event])
+                happened[n, 0] = now
+                happened[n, 1] = state.warp[event]
+                happened[n, 2] = state.counter[event]
                 n += 1
                 event = wheel.give_back(state, event)
     return n
