@@ -23,6 +23,7 @@ from .lowering import Streams, kernel_record, program_table
 from .machine.load import Machine
 from .machine.record import to_record
 from .occupancy import Occupancy, occupancy
+from .scoreboard_table import registers_table
 from .sm.sm import SM
 
 PATIENCE = 200_000  # cycles without progress that end a run
@@ -68,11 +69,16 @@ def simulate(
     start = time.perf_counter()
     n_sms = min(sms or machine.gpu.sms, machine.gpu.sms)
     table = program_table(kernel.program, machine.gpu)
+    registers = None
+    if machine.gpu.sm.dependence.mode == "scoreboard":
+        registers = registers_table(kernel.program, machine.gpu, table)
     streams = Streams(kernel, machine.gpu, table)
     place = occupancy(kernel, machine.gpu, n_sms)
     record = kernel_record(kernel, machine.gpu, streams, place.ctas, place.l1_ways)
     counts = allocate(COUNT, len(table))
     record[0].counts = address(counts)
+    if registers is not None:
+        record[0].registers = address(registers)
     if clock_reads:
         record[0].clocks = address(streams.clocks)
     recorded = allocate(EVENT, streams.warp_inst if events else 0)

@@ -61,12 +61,13 @@ def count(sc, selected, held, busy, full, cycles):
     missing = ~int(sc.decode.valid)
     left = _take(counts, BRANCH_RESOLVING, int(sc.decode.redirected) & missing, left, cycles)
     left = _take(counts, NO_INSTRUCTION, missing, left, cycles)
-    left = _take(counts, WAIT, int(sc.issue.stalled), left, cycles)
+    left = _take(counts, WAIT, int(sc.issue.stalled) | int(sc.scoreboard.fixed), left, cycles)
     if left == 0:
         return
     dependent = int(sc.dependence.waiting) | int(sc.dependence.gated)
-    long = dependent & int(sc.dependence.long)
+    long = dependent & int(sc.dependence.long) | int(sc.scoreboard.long)
     left = _take(counts, LONG_SCOREBOARD, long, left, cycles)
+    dependent |= int(sc.scoreboard.waiting)
     left = _take(counts, SHORT_SCOREBOARD, dependent, left, cycles)
     left = _take(counts, IMC_MISS, int(sc.constants.waiting), left, cycles)
     if left == 0:

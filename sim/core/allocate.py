@@ -51,7 +51,7 @@ def step(sc, kernel, machine, now):
     if machine.sm.register_file.cache:
         register_file.update_cache(ports, inst, warp)
     if inst.read_counter >= 0:
-        wheel.post(sc.wheel, now, end + 1, wheel.COUNTER, warp, inst.read_counter, -1)
+        wheel.post(sc.wheel, now, end + 1, wheel.COUNTER, warp, inst.read_counter, -1, latch.pc)
     writeback.push_fixed(sc, inst, end + inst.latency, warp, latch.pc, latch.event)
     events.allocated(kernel, latch.event, now)
     events.read_done(kernel, latch.event, end)

@@ -75,7 +75,8 @@ def step(sc, kernel, machine, now):
     delayed_issue = now - ISSUE_TO_READ
     released = delayed_issue + inst.read_latency
     if inst.read_counter >= 0:
-        wheel.post(sc.wheel, now, released, wheel.COUNTER, entry.warp, inst.read_counter, -1)
+        warp, counter = int(entry.warp), int(inst.read_counter)
+        wheel.post(sc.wheel, now, released, wheel.COUNTER, warp, counter, -1, entry.pc)
     events.read_done(kernel, entry.event, released - 1)
     at = delayed_issue + inst.latency - 1
     queue.push(sc.writeback.special, at, entry.warp, entry.pc, 0, entry.event)

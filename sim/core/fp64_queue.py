@@ -26,5 +26,5 @@ def push(sc, machine, inst, warp, pc, event, now):
     at = begin + operands
     fp64.transfer_free = at
     if inst.read_counter >= 0:
-        wheel.post(sc.wheel, now, at, wheel.COUNTER, warp, inst.read_counter, -1)
+        wheel.post(sc.wheel, now, at, wheel.COUNTER, warp, inst.read_counter, -1, pc)
     queue.push(fp64.waiting, at, warp, pc, 0, event)

@@ -33,7 +33,7 @@ INSTRUCTION = record(
     ("unit", "i2"),  # isa.Unit
     ("distance", "i2"),  # cycles to the next issue of the same warp, from stall count and yield
     ("wait_mask", "i2"),
-    ("write_counter", "i1"),  # -1: none
+    ("write_counter", "i1"),  # -1: none; with scoreboards `scoreboard.RESULT`
     ("read_counter", "i1"),
     ("reuse", "i2"),
     ("hold", "i2"),  # extra cycles that the issue port stays taken
@@ -99,6 +99,7 @@ count_at = pointer_to(COUNT)
 
 KERNEL = record(
     ("program", "i8"),  # addresses of arrays
+    ("registers", "i8"),  # 0: control bits rule, no scoreboards
     ("streams", "i8"),  # CTA by CTA, warp by warp
     ("pcs", "i8"),
     ("accesses", "i8"),

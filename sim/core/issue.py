@@ -19,6 +19,7 @@ from . import (
     memory_queue,
     queue,
     readiness,
+    scoreboard,
     warps,
     wheel,
 )
@@ -93,7 +94,7 @@ def select_present(sc, kernel, machine, candidates, now):
 
 
 @compiled
-def set_head(sc, kernel, warp):
+def set_head(sc, kernel, machine, warp, now):
     """Note what the warp's next instruction waits for and where it goes."""
     bit = 1 << warp
     unit = int(sc.warps.unit[u(warp)])
@@ -108,6 +109,8 @@ def set_head(sc, kernel, warp):
     if inst.l1tex:
         sc.issue.l1tex_heads |= bit
     dependence.set_head(sc.dependence, warp, int(inst.wait_mask))
+    if kernel.registers:
+        scoreboard.check(sc, kernel, machine, warp, now)
 
 
 @compiled
@@ -138,10 +141,10 @@ def _raise_counters(sc, inst, warp, now):
     """Increment the counters that guard the result and the sources."""
     visible = now + COUNTER_VISIBLE
     if inst.write_counter >= 0:
-        wheel.post(sc.wheel, now, visible, wheel.COUNTER, warp, inst.write_counter, 1)
+        wheel.post(sc.wheel, now, visible, wheel.COUNTER, warp, inst.write_counter, 1, 0)
         dependence.mark(sc.dependence, warp, int(inst.write_counter), int(inst.l1tex))
     if inst.read_counter >= 0:
-        wheel.post(sc.wheel, now, visible, wheel.COUNTER, warp, inst.read_counter, 1)
+        wheel.post(sc.wheel, now, visible, wheel.COUNTER, warp, inst.read_counter, 1, 0)
         dependence.mark(sc.dependence, warp, int(inst.read_counter), int(inst.l1tex))
 
 
@@ -157,7 +160,7 @@ def _stall(sc, machine, inst, warp, now):
     if inst.gate:
         dependence.arm(sc.dependence, warp, inst)
         gate_at = now + machine.sm.issue.depbar_cycles
-        wheel.post(sc.wheel, now, gate_at, wheel.GATE, warp, 0, 0)
+        wheel.post(sc.wheel, now, gate_at, wheel.GATE, warp, 0, 0, 0)
 
 
 @compiled
@@ -173,13 +176,13 @@ def _advance(sc, kernel, machine, warp, pc, now):
             if machine.sm.fetch.redirect_delay:
                 sc.fetch.redirecting |= 1 << warp
                 fetch_at = now + machine.sm.fetch.redirect_delay
-                wheel.post(sc.wheel, now, fetch_at, wheel.REDIRECT, warp, 0, 0)
+                wheel.post(sc.wheel, now, fetch_at, wheel.REDIRECT, warp, 0, 0, 0)
     else:
         decode.redirect(sc.decode, warp, 0)
         sc.warps.live &= ~(1 << warp)
         sc.warps.exited |= 1 << warp
     fetch.update_room(sc, machine, warp)
-    set_head(sc, kernel, warp)
+    set_head(sc, kernel, machine, warp, now)
 
 
 @compiled
@@ -225,7 +228,10 @@ def _issue(sc, sm, kernel, machine, warp, now):
     l0_constant.forget(sc.constants, warp)
     sc.writeback.in_flight[u(warp)] += 1
     _stall(sc, machine, inst, warp, now)
-    _raise_counters(sc, inst, warp, now)
+    if kernel.registers:
+        scoreboard.reserve(sc, kernel, machine, inst, warp, pc, now)
+    else:
+        _raise_counters(sc, inst, warp, now)
     _send(sc, machine, inst, warp, pc, access, event, now)
     _advance(sc, kernel, machine, warp, pc, now)
     return pc

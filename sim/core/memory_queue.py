@@ -66,7 +66,8 @@ def step(sc, kernel, machine, now):
     entry.at = delayed_issue + inst.grant
     released = delayed_issue + inst.read_latency
     if inst.read_counter >= 0 and not inst.read_with_result:
-        wheel.post(sc.wheel, now, released, wheel.COUNTER, entry.warp, inst.read_counter, -1)
+        warp, counter = int(entry.warp), int(inst.read_counter)
+        wheel.post(sc.wheel, now, released, wheel.COUNTER, warp, counter, -1, entry.pc)
     events.read_done(kernel, entry.event, released - 1)
 
 

@@ -10,7 +10,8 @@ from . import execute, fp64_queue, memory_queue
 def ready(sc):
     """Warps whose next instruction is decoded and waits for nothing but a unit."""
     held = int(sc.issue.stalled) | int(sc.issue.barrier)
-    held |= int(sc.dependence.waiting) | int(sc.dependence.gated) | int(sc.constants.waiting)
+    held |= int(sc.dependence.waiting) | int(sc.dependence.gated)
+    held |= int(sc.scoreboard.waiting) | int(sc.constants.waiting)
     return int(sc.decode.valid) & ~held
 
 

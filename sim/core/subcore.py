@@ -22,12 +22,13 @@ from . import (
     memory_queue,
     readiness,
     register_file,
+    scoreboard,
     stream_buffer,
     warps,
     wheel,
     writeback,
 )
-from .limits import NEVER
+from .limits import COUNTERS, NEVER
 
 SUBCORE = record(
     ("number", "i2"),
@@ -40,6 +41,7 @@ SUBCORE = record(
     ("issue", issue.State),
     ("constants", l0_constant.State),
     ("dependence", dependence.State),
+    ("scoreboard", scoreboard.State),
     ("control", control.State),
     ("allocate", allocate.State),
     ("ports", register_file.State),
@@ -70,12 +72,14 @@ def launch(sc, kernel, machine, warp, stream, serial, now):
     decode.redirect(sc.decode, warp, issue.first_pc(kernel, stream))
     sc.decode.redirected &= ~bit
     fetch.update_room(sc, machine, warp)
-    issue.set_head(sc, kernel, warp)
+    if kernel.registers:
+        scoreboard.reset(sc.scoreboard, warp)
+    issue.set_head(sc, kernel, machine, warp, now)
     sc.next_at = min(sc.next_at, now + 1)
 
 
 @compiled
-def _happen(sc, now):
+def _happen(sc, kernel, machine, now):
     """What the wheel holds for this cycle becomes visible."""
     event, stall_end = wheel.vacate(sc.wheel, now)
     sc.issue.stalled &= ~stall_end
@@ -87,7 +91,14 @@ def _happen(sc, now):
         warp = int(sc.wheel.warp[u(event)])
         if what == wheel.COUNTER:
             counter, delta = int(sc.wheel.counter[u(event)]), int(sc.wheel.delta[u(event)])
-            dependence.change(sc.dependence, warp, counter, delta)
+            if counter < COUNTERS:
+                dependence.change(sc.dependence, warp, counter, delta)
+            else:
+                pc = int(sc.wheel.pc[u(event)])
+                scoreboard.release(sc.scoreboard, kernel, machine, warp, pc, counter)
+                scoreboard.check(sc, kernel, machine, warp, now)
+        elif what == wheel.RECHECK:
+            scoreboard.check(sc, kernel, machine, warp, now)
         elif what == wheel.GATE:
             dependence.enforce(sc.dependence, warp)
         elif what == wheel.RELEASE:
@@ -122,7 +133,7 @@ def reclaim(sc, warp):
 def step(sc, sm, kernel, machine, now):
     """One cycle; returns the PC issued, or -1."""
     stalls.catch_up(sc, machine, now)
-    _happen(sc, now)
+    _happen(sc, kernel, machine, now)
     decode.step(sc.decode, now)
     l0_constant.step(sc.constants, machine, now)
     writeback.step(sc, kernel, machine, now)

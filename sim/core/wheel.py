@@ -18,6 +18,7 @@ COUNTER = 0  # a dependence counter changes by `delta`
 GATE = 1  # a DEPBAR takes effect
 RELEASE = 2  # a CTA barrier lets the warp go
 REDIRECT = 3  # the target of a taken branch may be fetched
+RECHECK = 4  # the scoreboards may let the warp issue
 
 
 State = record(
@@ -31,6 +32,7 @@ State = record(
     ("warp", "i2", EVENTS + 1),
     ("counter", "i2", EVENTS + 1),
     ("delta", "i1", EVENTS + 1),
+    ("pc", "i4", EVENTS + 1),
     ("due", "i8", EVENTS + 1),  # cycle
     ("overflow", "i2"),  # an event did not fit: the run must end
 )
@@ -59,7 +61,7 @@ def insert(wheel, now, event):
 
 
 @compiled
-def post(wheel, now, cycle, what, warp, counter, delta):
+def post(wheel, now, cycle, what, warp, counter, delta, pc):
     """Let an event happen in `cycle`, which is later than `now`."""
     event = int(wheel.free)
     if event:
@@ -74,6 +76,7 @@ def post(wheel, now, cycle, what, warp, counter, delta):
     wheel.warp[u(event)] = warp
     wheel.counter[u(event)] = counter
     wheel.delta[u(event)] = delta
+    wheel.pc[u(event)] = pc
     wheel.due[u(event)] = cycle
     insert(wheel, now, event)
 

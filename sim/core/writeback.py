@@ -35,9 +35,11 @@ def retire(sc, kernel, entry, cycle, now):
     inst = instruction_at(kernel.program, entry.pc)
     visible = max(cycle, now) + 1
     if inst.write_counter >= 0:
-        wheel.post(sc.wheel, now, visible, wheel.COUNTER, warp, inst.write_counter, -1)
+        counter = int(inst.write_counter)
+        wheel.post(sc.wheel, now, visible, wheel.COUNTER, warp, counter, -1, entry.pc)
     if inst.read_with_result and inst.read_counter >= 0:
-        wheel.post(sc.wheel, now, visible, wheel.COUNTER, warp, inst.read_counter, -1)
+        counter = int(inst.read_counter)
+        wheel.post(sc.wheel, now, visible, wheel.COUNTER, warp, counter, -1, entry.pc)
     events.written(kernel, entry.event, cycle)
 
 

@@ -93,6 +93,31 @@ class Issue(Section):
     wide_hold_cycles: Cycles = Field(description="issue port held after IMAD.WIDE")
 
 
+class Dependence(Section):
+    mode: Literal["control_bits", "scoreboard"] = Field(
+        description="who keeps dependent code apart"
+    )
+    consumers: int = Field(ge=0, description="scoreboard: pending readers of a register; 0: no WAR")
+    release: Literal["bypass", "retire"] = Field(description="scoreboard: when a result is free")
+
+
+Row = tuple[Cycles, Cycles, Cycles, Cycles, Cycles, Cycles, Cycles, Cycles]
+
+
+class Bypass(Section):
+    """Cycles from issue to issue of a reader, by class of the producer.
+
+    Readers: alu, fma, fp16, fp64, tensor, decoupled, address, uniform.
+    """
+
+    alu: Row
+    fma: Row
+    fp16: Row
+    cs2r: Row
+    uniform: Row
+    guard: Cycles = Field(description="to the guard of any reader")
+
+
 class RegisterFile(Section):
     read_ports: Count = Field(le=8, description="of each of the two banks; 1024 bits each")
     write_ports: Count = Field(le=8, description="of each of the two banks; 1024 bits each")
@@ -210,6 +235,8 @@ class Sm(Section):
     l1i: L1I
     l0_constant: L0Constant
     issue: Issue
+    dependence: Dependence
+    bypass: Bypass
     register_file: RegisterFile
     pipes: Pipes
     latency: dict[str, Latency]

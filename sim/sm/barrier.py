@@ -29,7 +29,7 @@ def _release(sm, machine, cta_slot, number, now):
             here = sc.warps.cta_slot[u(warp)] == cta_slot
             if here and sc.issue.barrier_id[u(warp)] == number:
                 sc.issue.barrier_id[u(warp)] = BARRIERS  # its release is on the way
-                wheel.post(sc.wheel, now, visible, wheel.RELEASE, warp, 0, 0)
+                wheel.post(sc.wheel, now, visible, wheel.RELEASE, warp, 0, 0, 0)
                 sc.next_at = min(sc.next_at, visible)
 
 

@@ -48,6 +48,16 @@ def test_single_fp32_pipe_halves_the_rate(simulate):
     assert set(steady(run, "FADD")) == {2}
 
 
+@pytest.mark.parametrize(
+    ("gpu", "arch", "distance"),
+    [("rtx_a6000", "sm_86", 1), ("rtx_5070_ti", "sm_120", 1), ("rtx_2080_ti", "sm_75", 2)],
+)
+def test_fp32_rate_of_each_architecture(simulate, gpu, arch, distance):
+    """Turing's integer pipe does not take FP32."""
+    run = simulate("@repeat 30 FADD R1, R2, R5 ;", gpu=gpu, arch=arch)
+    assert set(steady(run, "FADD")) == {distance}
+
+
 def test_another_unit_fills_the_gaps(simulate):
     """While the special function unit is taken for 8 cycles, NOPs issue in seven of them."""
     run = simulate(".repeat 6\nMUFU.RCP R1, R2 ;\n@repeat 7 NOP ;\n.end")

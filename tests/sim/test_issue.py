@@ -2,9 +2,11 @@
 
 import pytest
 
+from warpwise.sim import run
+from warpwise.traces.handwritten import parse
+
 # Warps 0, 4, 8 and 12 of the CTA live on sub-core 0; the others exit at once.
 FOUR_WARPS = {"block": 512, "active": "0 4 8 12"}
-OLD, _, _, YOUNG = WARPS = 0, 4, 8, 12
 
 
 def control(stall, yields=False):
@@ -54,6 +56,30 @@ def test_greedy_warp_first_then_the_youngest(simulate):
     run = simulate(filled("@repeat 9 NOP ;"), **FOUR_WARPS)
     assert [warp for _, _, warp in runs(issuers(run))] == [0, 12, 8, 4]
     assert [cycle for cycle, _ in issuers(run)] == list(range(40))  # nine and EXIT, no bubble
+
+
+@pytest.mark.parametrize(
+    ("policy", "order"),
+    [
+        ("cggty", [0, 12, 8, 4]),
+        ("gto", [0, 4, 8, 12]),  # greedy, then the oldest
+        ("oldest", [0, 4, 8, 12]),
+        ("lrr", [4, 8, 12, 0] * 9 + [4, 8, 12, 0]),  # one instruction each, nine NOPs and EXIT
+    ],
+)
+def test_other_policies(simulate, policy, order):
+    run = simulate(filled("@repeat 9 NOP ;"), changes={"sm.issue.policy": policy}, **FOUR_WARPS)
+    assert [warp for _, _, warp in runs(issuers(run))] == order
+
+
+def test_oldest_first_knows_no_greed(simulate):
+    """Warp 0 yields once; warp 4 then keeps the port by greed, but not by age."""
+    code = filled(f"NOP ;\n{control(1, True)} NOP ;\n@repeat 9 NOP ;")
+    firsts = {}
+    for policy in ("gto", "oldest"):
+        run = simulate(code, changes={"sm.issue.policy": policy}, **FOUR_WARPS)
+        firsts[policy] = [warp for _, warp in issuers(run)[:5]]
+    assert firsts == {"gto": [0, 0, 4, 4, 0], "oldest": [0, 0, 4, 0, 0]}
 
 
 def test_stalled_warps_give_way_and_the_greedy_one_keeps_the_port(simulate):
@@ -108,14 +134,10 @@ def test_subcores_issue_independently(simulate):
     assert [run.issues(subcore=s) for s in range(4)] == [list(range(4, 15))] * 4
 
 
-def test_clock_is_read_in_the_first_cycle_of_control(simulate):
+def test_clock_is_read_in_the_first_cycle_of_control(sass):
     """Two clock reads take the integer pipe for two cycles each; the value is issue + 1."""
-    from warpwise.sim import run
-
-    text = ".arch sm_86\n.kernel k\n.warm icache\nCS2R R2, SR_CLOCKLO ;\nCS2R R4, SR_CLOCKLO ;\nEXIT ;"
-    from warpwise.traces.handwritten import parse
-
-    [kernel] = run(parse(text), sms=1, events=True).kernels
+    trace = parse(sass("CS2R R2, SR_CLOCKLO ;\nCS2R R4, SR_CLOCKLO ;"))
+    [kernel] = run(trace, sms=1, events=True).kernels
     [reads] = kernel.clock_reads
     assert list(reads.values) == [5, 7]
     assert kernel.events["issue"].tolist() == [4, 6, 7]

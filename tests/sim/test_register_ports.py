@@ -34,9 +34,6 @@ CS2R.32 R4, SR_CLOCKLO ;"""
     assert [cycle - first for cycle in run.issues("CS2R")] == [0, last_clock]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the second FFMA takes the integer pipe, which the clock read needs a cycle later"
-)
 def test_listing_1_without_the_last_nop(simulate):
     """The clock read issues before the held FFMA can stop it."""
     code = """CS2R.32 R2, SR_CLOCKLO ;

@@ -1,0 +1,89 @@
+"""What the scoreboards know of each instruction: registers by number, latencies by reader."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..isa.program import PT, Instruction, Program, Unit
+from .compiled import allocate
+from .core import instruction as core
+from .core import scoreboard as board
+from .machine.schema import Gpu
+
+_READER = {
+    Unit.ALU: "alu",
+    Unit.CLOCK: "alu",
+    Unit.FMA: "fma",
+    Unit.FMA_HEAVY: "fma",
+    Unit.FP16: "fp16",
+    Unit.FP64: "fp64",
+    Unit.TENSOR: "tensor",
+    Unit.MEMORY: "address",
+    Unit.UNIFORM: "uniform",
+}
+
+
+def registers_table(program: Program, gpu: Gpu, table: Any) -> Any:
+    """One `REGISTERS` record per instruction; `table` forgets its control bits."""
+    registers = allocate(board.REGISTERS, len(program))
+    for row, timing, inst in zip(registers, table, program.instructions, strict=True):
+        _ignore_control_bits(timing, inst, gpu)
+        _set_numbers(row, inst)
+        row.reader = board.CLASSES.index(_READER.get(inst.unit, "decoupled"))
+        row.bypass = (*_bypass(inst, timing, gpu), gpu.sm.bypass.guard)
+    return registers
+
+
+def _ignore_control_bits(timing: Any, inst: Instruction, gpu: Gpu) -> None:
+    """Stall counts and counters mean nothing; results that no bypass covers release themselves."""
+    timing.distance = 1
+    timing.wait_mask = 0
+    timing.gate = 0
+    late = timing.route != core.FIXED or gpu.sm.dependence.release == "retire"
+    timing.write_counter = board.RESULT if _written(inst) and late else -1
+    timing.read_counter = board.SOURCES if _read(inst) else -1
+
+
+def _written(inst: Instruction) -> list[int]:
+    numbers = [r for d in inst.dests for r in range(d.first, d.first + d.count)]
+    numbers += [board.UNIFORM + r for r in inst.dest_uniforms]
+    numbers += [board.PREDICATE + p for p in inst.dest_predicates]
+    numbers += [board.UNIFORM_PREDICATE + p for p in inst.dest_uniform_predicates]
+    return list(dict.fromkeys(numbers))
+
+
+def _read(inst: Instruction) -> list[int]:
+    """Distinct sources, the guard last."""
+    numbers = [r for s in inst.sources for r in range(s.first, s.first + s.count)]
+    numbers += [board.UNIFORM + r for r in inst.source_uniforms]
+    numbers += [board.PREDICATE + p for p in inst.source_predicates]
+    numbers += [board.UNIFORM_PREDICATE + p for p in inst.source_uniform_predicates]
+    guard = _guard(inst)
+    distinct = [n for n in dict.fromkeys(numbers) if n not in guard]
+    return distinct + guard
+
+
+def _guard(inst: Instruction) -> list[int]:
+    if inst.guard == PT:
+        return []
+    return [(board.UNIFORM_PREDICATE if inst.guard_uniform else board.PREDICATE) + inst.guard]
+
+
+def _set_numbers(row: Any, inst: Instruction) -> None:
+    written, read = _written(inst), _read(inst)
+    row.n_written, row.n_read = len(written), len(read)
+    row.written[: len(written)] = written
+    row.read[: len(read)] = read
+    row.guarded = bool(_guard(inst))
+
+
+def _bypass(inst: Instruction, timing: Any, gpu: Gpu) -> tuple[int, ...]:
+    """Cycles until a reader of each class may issue behind a fixed-latency producer."""
+    rows = gpu.sm.bypass
+    if inst.unit == Unit.TENSOR:
+        return (int(timing.latency),) * (len(board.CLASSES) - 1)
+    if inst.latency_class in ("fp16", "cs2r"):
+        return rows.fp16 if inst.latency_class == "fp16" else rows.cs2r
+    if inst.unit == Unit.UNIFORM:
+        return rows.uniform
+    return rows.fma if inst.unit in (Unit.FMA, Unit.FMA_HEAVY) else rows.alu
