@@ -10,6 +10,7 @@ import numpy as np
 
 from ..traces.kernel import Kernel, Trace
 from ..traces.load import load
+from ..traces.store import content_hash
 from . import engine
 from .machine.load import load as load_machine
 from .result import ClockReads, KernelResult, Result
@@ -56,7 +57,7 @@ def run(
         machine.key,
         preset,
         dict(machine.overrides),
-        trace.hash,
+        trace.hash or content_hash(trace),
         machine.fingerprint,
         tuple(results),
     )
@@ -104,7 +105,6 @@ def _statistics(state: engine.RunState) -> dict[str, float]:
         "l2_hit_rate": _percent(gpu.l2.sector_hits, gpu.l2.sector_accesses),
         "dram_read": int(gpu.dram.sectors_read) * state.machine.gpu.sm.l1d.sector_bytes,
         "ctas_per_sm": state.occupancy.ctas,
-        "visits": int(sms["visits"].sum()),
     }
 
 
@@ -116,7 +116,7 @@ def _unknown(kernel: Kernel, weights: Any) -> dict[str, float]:
     """Opcodes outside the table and their share of the executed instructions."""
     shares: dict[str, float] = {}
     for inst, weight in zip(kernel.program.instructions, weights, strict=True):
-        if not inst.known:
+        if not inst.known and weight:
             shares[inst.opcode] = shares.get(inst.opcode, 0.0) + float(weight / weights.sum())
     return shares
 

@@ -45,7 +45,7 @@ def _why(sc: Any, warp: int) -> str:
         return bool(int(mask) >> warp & 1)
 
     if held(sc["issue"]["barrier"]):
-        return f"waits at barrier {int(sc['issue']['barrier_id'][warp])}"
+        return f"is held before it by barrier {int(sc['issue']['barrier_id'][warp])}"
     if not held(sc["decode"]["valid"]):
         return "waits for its instruction"
     if held(sc["dependence"]["waiting"]) or held(sc["dependence"]["gated"]):

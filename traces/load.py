@@ -23,7 +23,13 @@ def load(path: str | Path, launch: str | Path | None = None, kernel: str | None 
     trace = _read(Path(path), launch)
     if kernel is None:
         return trace
-    kept = tuple(k for k in trace.kernels if fnmatch.fnmatchcase(k.name, kernel))
+    from ..isa.cubin import plain_name
+
+    kept = tuple(
+        k
+        for k in trace.kernels
+        if any(fnmatch.fnmatchcase(name, kernel) for name in (k.name, plain_name(k.name)))
+    )
     if not kept:
         names = ", ".join(sorted({k.name for k in trace.kernels}))
         raise InputError(f"{path}: no kernel matches {kernel!r}, only these are there: {names}")

@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import json
 import math
+import io
 import os
 import secrets
 import struct
@@ -156,6 +157,12 @@ def write(trace: Trace, path: str | os.PathLike[str]) -> str:
         )
         _add(archive, MANIFEST, manifest.model_dump_json(indent=1).encode())
     return manifest.hash
+
+
+def content_hash(trace: Trace) -> str:
+    """The hash that a file of `trace` would carry."""
+    with zipfile.ZipFile(io.BytesIO(), "w") as archive:
+        return _write_content(trace, archive).hash()
 
 
 def read(path: str | os.PathLike[str]) -> Trace:

@@ -49,9 +49,9 @@ class Fetch(Section):
 
 
 class L0I(Section):
-    sets: Count
-    ways: Count
-    line_bytes: Count
+    sets: Count = Field(description="sets of the tags")
+    ways: Count = Field(description="lines of a set")
+    line_bytes: Count = Field(description="bytes of a line")
     mshrs: Count = Field(le=32, description="lines that may be missing at once")
     merges: Count = Field(description="requests of warps that may wait for one line")
     miss_queue: Count = Field(description="misses that may wait for the port to the L1I")
@@ -64,10 +64,10 @@ class StreamBuffer(Section):
 class L1I(Section):
     """The L1 instruction cache, which is the L1.5 constant cache as well, per SM."""
 
-    sets: Count
-    ways: Count
-    line_bytes: Count
-    mshrs: Count = Field(le=64)
+    sets: Count = Field(description="sets of the tags")
+    ways: Count = Field(description="lines of a set")
+    line_bytes: Count = Field(description="bytes of a line")
+    mshrs: Count = Field(le=64, description="lines that may be missing at once")
     request_latency: Cycles = Field(description="from the L0I's port to the look-up in the L1I")
     reply_latency: Cycles = Field(description="from the look-up to the line in the L0I")
 
@@ -75,9 +75,9 @@ class L1I(Section):
 class L0Constant(Section):
     """Constant operands of fixed-latency instructions, per sub-core."""
 
-    sets: Count
-    ways: Count
-    line_bytes: Count
+    sets: Count = Field(description="sets of the tags")
+    ways: Count = Field(description="lines of a set")
+    line_bytes: Count = Field(description="bytes of a line")
     stop_cycles: Cycles = Field(description="cycles in which a miss lets no warp issue")
 
 
@@ -110,11 +110,11 @@ class Bypass(Section):
     Readers: alu, fma, fp16, fp64, tensor, decoupled, address, uniform.
     """
 
-    alu: Row
-    fma: Row
-    fp16: Row
-    cs2r: Row
-    uniform: Row
+    alu: Row = Field(description="producers of the integer pipe")
+    fma: Row = Field(description="producers of the FP32 pipes")
+    fp16: Row = Field(description="packed FP16")
+    cs2r: Row = Field(description="clock reads, 64-bit results")
+    uniform: Row = Field(description="producers of the uniform datapath")
     guard: Cycles = Field(description="to the guard of any reader")
 
 
@@ -142,13 +142,13 @@ class Latency(Section):
 class Tensor(Section):
     """Dense multiply-accumulates of a sub-core per cycle, by input and accumulator."""
 
-    f16_f16: Count
-    f16_f32: Count
-    bf16_f32: Count
-    tf32_f32: Count
-    int8: Count
-    int4: Count
-    bit: Count
+    f16_f16: Count = Field(description="half floats, half accumulator")
+    f16_f32: Count = Field(description="half floats, float accumulator")
+    bf16_f32: Count = Field(description="bfloat16, float accumulator")
+    tf32_f32: Count = Field(description="TF32, float accumulator")
+    int8: Count = Field(description="8-bit integers")
+    int4: Count = Field(description="4-bit integers")
+    bit: Count = Field(description="single bits")
     small_latency: Cycles = Field(description="added to the interval, K at most 8")
     large_latency: Cycles = Field(description="added to the interval, larger K")
 
@@ -170,23 +170,23 @@ class AddressTiming(Section):
     occupancy: tuple[Count, Count, Count] = Field(description="cycles the address stage is taken")
     grant: tuple[Cycles, Cycles, Cycles] = Field(description="issue to grant, unloaded")
     read: tuple[Cycles, Cycles, Cycles] = Field(description="issue to release of the sources")
-    read_with_result: bool = False
+    read_with_result: bool = Field(default=False, description="sources and result free together")
 
 
 class LocalUnit(Section):
     capacity: Count = Field(le=8, description="memory instructions issued and not granted")
-    load_global: AddressTiming
-    load_global_uniform: AddressTiming
-    store_global: AddressTiming
-    store_global_uniform: AddressTiming
-    load_shared: AddressTiming
-    load_shared_uniform: AddressTiming
-    store_shared: AddressTiming
-    store_shared_uniform: AddressTiming
-    load_constant: AddressTiming
-    load_constant_immediate: AddressTiming
-    async_copy: AddressTiming
-    other: AddressTiming
+    load_global: AddressTiming = Field(description="LDG, LDL, LD and atomics")
+    load_global_uniform: AddressTiming = Field(description="the same, one address")
+    store_global: AddressTiming = Field(description="STG, STL, ST, with per-thread address")
+    store_global_uniform: AddressTiming = Field(description="the same, one address")
+    load_shared: AddressTiming = Field(description="LDS, LDSM, ATOMS")
+    load_shared_uniform: AddressTiming = Field(description="the same, one address")
+    store_shared: AddressTiming = Field(description="STS")
+    store_shared_uniform: AddressTiming = Field(description="the same, one address")
+    load_constant: AddressTiming = Field(description="LDC, register address")
+    load_constant_immediate: AddressTiming = Field(description="LDC, immediate address")
+    async_copy: AddressTiming = Field(description="LDGSTS")
+    other: AddressTiming = Field(description="SHFL, S2R and others without access")
 
 
 class DataPath(Section):
@@ -211,12 +211,12 @@ class MemoryUnit(Section):
 
 class L1D(Section):
     size_kib: Count = Field(description="unified L1 data cache and shared memory")
-    sets: Count = Field(le=4)
-    line_bytes: Count
-    sector_bytes: Count
+    sets: Count = Field(le=4, description="sets of the tags")
+    line_bytes: Count = Field(description="bytes of a line")
+    sector_bytes: Count = Field(description="bytes fetched or valid together")
     carveouts_kib: tuple[int, ...] = Field(description="sizes that shared memory may take")
     data_banks: Count = Field(description="banks of the data stage")
-    bank_bytes: Count
+    bank_bytes: Count = Field(description="width of a bank")
     stage_cycles: Count = Field(description="cycles of one wavefront in the data stage")
     mshrs: Count = Field(le=512, description="line requests that may be outstanding")
     miss_latency: Cycles = Field(description="from the table to the request to L2, L1D miss")
@@ -250,9 +250,9 @@ class Sm(Section):
 
 
 class L2(Section):
-    size_kib: Count
-    ways: Count = Field(le=32)
-    line_bytes: Count
+    size_kib: Count = Field(description="data of all slices")
+    ways: Count = Field(le=32, description="lines of a set")
+    line_bytes: Count = Field(description="bytes of a line")
     round_trip: Count = Field(description="request of an SM to its reply, L2 hit, unloaded")
 
 

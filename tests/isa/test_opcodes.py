@@ -56,7 +56,6 @@ def test_unit_and_latency(unit, fixed, name, arch):
         ("imad", "IMAD.MOV.U32"),
         ("imad_wide", "IMAD.WIDE.U32"),
         ("cs2r", "CS2R"),
-        ("alu", "CS2R.32"),
         ("uniform", "UIADD3"),
         ("uniform_load", "ULDC.64"),
     ],

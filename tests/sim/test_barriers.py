@@ -68,7 +68,9 @@ def test_arrivals_count_for_those_who_wait(simulate):
 
 def test_exited_warps_are_not_waited_for(simulate):
     """Only warp 0 of four runs the code; the others have left, its barrier opens for one."""
-    run = simulate("[B------:R-:W-:-:S11] NOP ;\nBAR.SYNC 0x0 ;\nMOV R1, R2 ;", block=128, active="0")
+    run = simulate(
+        "[B------:R-:W-:-:S11] NOP ;\nBAR.SYNC 0x0 ;\nMOV R1, R2 ;", block=128, active="0"
+    )
     assert run.issues("MOV") == [run.issues("BAR")[0] + LATENCY]
 
 

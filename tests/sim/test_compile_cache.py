@@ -140,7 +140,11 @@ def test_bounds_checked_code_is_kept_apart(package):
 @pytest.mark.xfail(strict=True, reason="defaults are not in the digest: the old result comes back")
 def test_default_argument_of_a_callee(package):
     """A default is part of what the callee does."""
-    package.edit("callee", "def scale(x):\n    return x * FACTOR + 1", "def scale(x, f=2):\n    return x * f + 1")
+    package.edit(
+        "callee",
+        "def scale(x):\n    return x * FACTOR + 1",
+        "def scale(x, f=2):\n    return x * f + 1",
+    )
     assert package.run() == [16, 3]
     package.edit("callee", "f=2", "f=5")
     assert package.run() == [34, 3]
@@ -210,7 +214,7 @@ def test_digest_covers_what_is_read():
     assert digest_of(function(source, K=1, unused=2)) == digest_of(function(source, K=1))
 
 
-# Compiles the whole engine in an empty cache and prints the LLVM text's mentions of reference counts.
+# Compiles the engine in an empty cache; prints how often its LLVM text counts references.
 INSPECT = """
 from conftest import simulate_kernel
 simulate_kernel("NOP ;")

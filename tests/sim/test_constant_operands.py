@@ -1,23 +1,29 @@
 """Constant operands of fixed-latency instructions: the L0 constant cache (sm-core 3.5, 8.7)."""
 
+from itertools import pairwise
+
 MEMORY = {"l2.round_trip": 200, "dram.latency": 100}
-COLD = 40 + 300 + 39  # link and look-up in the L1.5, L2 and memory, link back
-USE = "FADD R1, R2, c[0x0][{:#x}] ;"
+COLD = 40 + 200 + 39  # link and look-up in the L1.5, L2 (launch put bank 0 there), link back
 
 
-def program(*offsets):
-    return "\n".join(USE.format(offset) for offset in offsets)
+def program(*offsets, bank=0):
+    return "\n".join(f"FADD R1, R2, c[{bank:#x}][{offset:#x}] ;" for offset in offsets)
 
 
-def distances(simulate, *offsets, **options):
-    run = simulate(program(*offsets), changes=MEMORY, **options)
+def distances(simulate, *offsets, bank=0, **options):
+    """How late the first use is, and the distances between the others."""
+    run = simulate(program(*offsets, bank=bank), changes=MEMORY, **options)
     cycles = run.issues("FADD")
-    return cycles[0] - 4, [b - a for a, b in zip(cycles, cycles[1:], strict=False)]
+    return cycles[0] - 4, [b - a for a, b in pairwise(cycles)]
 
 
-def test_first_use_goes_to_memory_then_the_line_is_here(simulate):
+def test_first_use_of_parameters_hits_the_l2_then_the_line_is_here(simulate):
     """Offsets 0x160 to 0x17c lie in one line of 64 bytes."""
     assert distances(simulate, 0x160, 0x164, 0x17C) == (COLD, [1, 1])
+
+
+def test_other_banks_come_from_memory(simulate):
+    assert distances(simulate, 0x0, 0x4, bank=3) == (COLD + 100, [1])
 
 
 def test_a_miss_that_hits_the_l15_costs_79_cycles(simulate):
@@ -30,10 +36,10 @@ def test_warm_constants_cost_nothing(simulate):
 
 
 def test_other_warps_issue_from_the_fifth_cycle_on(simulate):
-    """Warp 4 misses in 4 and stops its sub-core up to 7; warp 0's EXIT could issue in 7."""
+    """Warp 4 misses in 4 and stops its sub-core up to 7; warp 0's EXIT could issue in 6."""
     run = simulate(program(0x160), block=160, active="4", changes=MEMORY)
     assert run.issues("FADD") == [4 + COLD]
-    assert run.column("decode", "EXIT", warp=0) == [6]
+    assert run.column("decode", "EXIT", warp=0) == [5]
     assert run.issues("EXIT", warp=0) == [8]
 
 
@@ -48,5 +54,8 @@ def test_misses_of_one_warp_and_instruction_stop_the_subcore_once(simulate):
 
 def test_ldc_does_not_fill_this_cache(simulate):
     """A line loaded by LDC still misses at its first use as an operand."""
-    run = simulate(f"[B------:R-:W0:-:S02] LDC R4, c[0x0][0x160] ;\n[B0-----:R-:W-:-:S01] NOP ;\n{program(0x160)}")
+    run = simulate(
+        "[B------:R-:W0:-:S02] LDC R4, c[0x0][0x160] ;\n"
+        f"[B0-----:R-:W-:-:S01] NOP ;\n{program(0x160)}"
+    )
     assert run.issues("FADD")[0] - run.issues("NOP")[0] >= 79

@@ -76,7 +76,7 @@ def test_a_load_in_flight_keeps_the_slot(simulate):
 
 
 def test_a_store_does_not_keep_the_slot_but_the_kernel_waits_for_it(simulate):
-    """The slot is free when the SM has taken the store; the kernel ends with its acknowledgement."""
+    """The slot is free when the SM has taken the store; the kernel ends with its reply."""
     changes = ONE_CTA | {"l2.round_trip": 200}
     run = simulate("STG.E [R2.64], R4 ;", grid=2, warm="icache", changes=changes)
     assert run.column("fetch", cta=1)[0] - run.issues("STG", cta=0)[0] < 30

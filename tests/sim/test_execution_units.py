@@ -1,10 +1,12 @@
 """Pipes, special functions and the shared FP64 unit (sm-core 5)."""
 
+from itertools import pairwise
+
 import pytest
 
 
 def steps(cycles):
-    return [b - a for a, b in zip(cycles, cycles[1:], strict=False)]
+    return [b - a for a, b in pairwise(cycles)]
 
 
 def steady(run, opcode):

@@ -1,5 +1,7 @@
 """Fetch, decode and the instruction caches of one sub-core (sm-core 2)."""
 
+from itertools import pairwise
+
 import pytest
 
 NOPS = "@repeat {} [B------:R-:W-:-:S01] NOP ;"
@@ -11,7 +13,7 @@ HIT = 40 + 39  # the same if the L1I has the line
 
 
 def steps(cycles):
-    return [b - a for a, b in zip(cycles, cycles[1:], strict=False)]
+    return [b - a for a, b in pairwise(cycles)]
 
 
 def test_a_hit_passes_every_stage_in_its_cycle(simulate):
@@ -89,7 +91,7 @@ def test_prefetcher_hides_all_misses_but_the_first(simulate):
 
 
 def test_short_stream_buffer_runs_dry(simulate):
-    """One line: it is asked for when the one before it is handed over, and MISS is longer than 8."""
+    """One line: it is asked for when the one before it is handed over, and a miss takes longer."""
     cycles = {}
     for lines in (0, 1, 4, 8):
         changes = MEMORY | {"sm.stream_buffer.lines": lines}
@@ -98,7 +100,7 @@ def test_short_stream_buffer_runs_dry(simulate):
 
 
 def test_l0_miss_that_hits_the_l1i_costs_79_cycles(simulate):
-    """An L0I of one line forgets the loop's first half; its branch target then comes from the L1I."""
+    """An L0I of one line forgets the loop's first half; the target comes from the L1I."""
     changes = {"sm.l0i.sets": 1, "sm.l0i.ways": 1, "sm.stream_buffer.lines": 0}
     loop = f"top:\n{NOPS.format(15)}\n@trips 3 @P0 BRA top ;"
     run = simulate(loop, warm="", changes=changes)
@@ -107,7 +109,9 @@ def test_l0_miss_that_hits_the_l1i_costs_79_cycles(simulate):
     second_line = run.issues(pc=8)[1:]
     assert [a - b for a, b in zip(second_line, run.issues(pc=5)[1:], strict=True)] == [HIT + 3] * 2
     warm = simulate(loop, changes=changes)
-    assert [t - b for b, t in zip(warm.issues("BRA"), warm.issues(pc=0)[1:], strict=False)] == [3] * 2
+    assert [t - b for b, t in zip(warm.issues("BRA"), warm.issues(pc=0)[1:], strict=False)] == [
+        3
+    ] * 2
 
 
 @pytest.mark.parametrize("delay", [0, 1, 5])
@@ -131,7 +135,8 @@ def test_stall_count_of_a_branch_outlasts_the_redirect(simulate):
         pytest.param(
             1,
             marks=pytest.mark.xfail(
-                strict=True, reason="a response from before the branch serves its target, a cycle early"
+                strict=True,
+                reason="a response from before the branch serves its target, a cycle early",
             ),
         ),
         2,

@@ -65,7 +65,11 @@ def controls(draw):
 @st.composite
 def statements(draw):
     text = draw(st.sampled_from(TEMPLATES)).format(
-        a=draw(pairs), b=draw(registers), c=draw(registers), p=draw(pairs), n=4 * draw(st.integers(0, 40))
+        a=draw(pairs),
+        b=draw(registers),
+        c=draw(registers),
+        p=draw(pairs),
+        n=4 * draw(st.integers(0, 40)),
     )
     instruction, _, note = text.partition(" ;")
     return f"{note} @repeat {draw(st.integers(1, 4))} {draw(controls())} {instruction} ;".strip()
@@ -99,7 +103,7 @@ def test_stall_states_partition_warp_cycles(simulate, kernel):
 @examples
 @given(kernels())
 def test_cycles_of_an_instruction_are_in_order(simulate, kernel):
-    """Each instruction passes the stages in turn, each warp issues in order, ports are not shared."""
+    """Stages follow one another, and a sub-core issues one instruction a cycle."""
     code, shape = kernel
     rows = simulate(code, sms=1, **shape).rows
     assert (rows["decode"] < rows["issue"]).all()
@@ -155,8 +159,14 @@ def test_states_partition_with_a_long_issue_hold(simulate):
 
 
 SAMPLES = {
-    "arithmetic": ("FFMA R1, R2.reuse, R4, R6 ;\nIMAD.WIDE R8, R3, R5, RZ ;\nMUFU.RCP R1, R2 ;", 96),
-    "loop": ("top:\n@repeat 9 NOP ;\n[B------:R-:W-:Y:S02] FADD R1, R2, R5 ;\n@trips 3 @P0 BRA top ;", 64),
+    "arithmetic": (
+        "FFMA R1, R2.reuse, R4, R6 ;\nIMAD.WIDE R8, R3, R5, RZ ;\nMUFU.RCP R1, R2 ;",
+        96,
+    ),
+    "loop": (
+        "top:\n@repeat 9 NOP ;\n[B------:R-:W-:Y:S02] FADD R1, R2, R5 ;\n@trips 3 @P0 BRA top ;",
+        64,
+    ),
     "memory": (
         """[B------:R0:W1:-:S02] LDG.E R4, [R2.64] ; @addr base=0x4000 stride=12
 [B01----:R-:W-:-:S01] LDS R5, [R4] ; @addr base=0 stride=8

@@ -126,7 +126,9 @@ def test_yield_passes_the_port_to_the_youngest_ready_warp(simulate):
 
 def test_warps_live_on_subcore_number_modulo_four(simulate):
     run = simulate("NOP ;", block=320)
-    assert {(int(r["warp"]), int(r["subcore"])) for r in run.rows} == {(w, w % 4) for w in range(10)}
+    assert {(int(r["warp"]), int(r["subcore"])) for r in run.rows} == {
+        (w, w % 4) for w in range(10)
+    }
 
 
 def test_subcores_issue_independently(simulate):

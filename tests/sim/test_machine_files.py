@@ -1,4 +1,4 @@
-"""GPU files: sources, inheritance, overrides, errors that name what is wrong (product contract 2)."""
+"""GPU files: sources, inheritance, overrides, errors that name what is wrong."""
 
 import re
 
@@ -17,8 +17,7 @@ def without_source(machine):
     return [
         path
         for path in machine.values()
-        if path not in NOT_VALUES
-        and not {path, path.rpartition(".")[0]} & set(machine.sources)
+        if path not in NOT_VALUES and not {path, path.rpartition(".")[0]} & set(machine.sources)
     ]
 
 
@@ -53,12 +52,16 @@ def test_unknown_gpus(gpu, message):
 
 
 def test_unknown_preset():
-    with pytest.raises(InputError, match="unknown preset 'turbo'; there is: .*ref"):
+    with pytest.raises(InputError, match=r"unknown preset 'turbo'; there is: .*ref"):
         load("rtx_a6000", "turbo")
 
 
 def test_override_by_path_reaches_the_record():
-    changes = {"sm.register_file.read_ports": 2, "sm.latency.mufu.interval": 4, "clock.core_mhz": 1000.5}
+    changes = {
+        "sm.register_file.read_ports": 2,
+        "sm.latency.mufu.interval": 4,
+        "clock.core_mhz": 1000.5,
+    }
     machine = load("rtx_a6000", "ref", changes)
     assert machine.gpu.sm.register_file.read_ports == 2
     assert machine.gpu.sm.latency["mufu"].interval == 4
@@ -73,7 +76,9 @@ def test_every_scalar_is_in_the_record():
     machine = load("rtx_a6000")
     record = to_record(machine.gpu)[0]
     for path, value in machine.values().items():
-        if isinstance(value, int | float) and not path.startswith(("sm.latency.", "sm.local_unit.")):
+        if isinstance(value, int | float) and not path.startswith(
+            ("sm.latency.", "sm.local_unit.")
+        ):
             here = record
             for name in path.split("."):
                 here = here[name]
@@ -90,11 +95,19 @@ def test_fingerprint_is_that_of_the_values():
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("sm.register_file.read_port", 2, "unknown parameter .*did you mean sm.register_file.read_ports"),
+        (
+            "sm.register_file.read_port",
+            2,
+            "unknown parameter .*did you mean sm.register_file.read_ports",
+        ),
         ("sm.register_fil.read_ports", 2, "did you mean sm.register_file.read_ports"),
         ("nonsense", 1, "unknown parameter 'nonsense'"),
         ("sm.register_file.read_ports.more", 1, "unknown parameter"),
-        ("sm.register_file.read_ports", 0, "sm.register_file.read_ports: .*greater than or equal to 1"),
+        (
+            "sm.register_file.read_ports",
+            0,
+            "sm.register_file.read_ports: .*greater than or equal to 1",
+        ),
         ("sm.register_file.read_ports", 9, "less than or equal to 8"),
         ("sm.register_file.read_ports", "two", "valid integer"),
         ("sm.fetch.buffer_entries", 9, "less than or equal to 8"),
@@ -165,7 +178,10 @@ def test_a_file_of_ones_own(tmp_path):
     assert (mine.key, mine.gpu.name, mine.gpu.sm.register_file.read_ports) == ("mine", "Mine", 2)
     changed = {p for p, v in mine.values().items() if v != base.values()[p]}
     assert changed == {"name", "sm.register_file.read_ports", "l2.size_kib"}
-    assert (mine.sources["l2.size_kib"].kind, mine.sources["l2.size_kib"].note) == ("vendor", "doubled")
+    assert (mine.sources["l2.size_kib"].kind, mine.sources["l2.size_kib"].note) == (
+        "vendor",
+        "doubled",
+    )
     assert mine.sources["sm.barrier.latency"] == base.sources["sm.barrier.latency"]
 
 
@@ -181,7 +197,10 @@ def test_an_own_file_runs(tmp_path, simulate):
         ('extends = "rtx_a600"', "unknown GPU 'rtx_a600'.*did you mean rtx_a6000"),
         ('extends = "rtx_a6000"\nsmms = 3', "mine: smms: "),
         ('extends = "rtx_a6000"\n[sm.fetch]\nbufer_entries = 3', "sm.fetch.bufer_entries"),
-        ('extends = "rtx_a6000"\nsms = { value = 3, source = "guess" }', "sms: unknown source 'guess'.*measured"),
+        (
+            'extends = "rtx_a6000"\nsms = { value = 3, source = "guess" }',
+            "sms: unknown source 'guess'.*measured",
+        ),
         ('extends = "rtx_a6000"\nschema = 2', "expected schema = 1"),
         ("sms = 1", "mine: .*Field required"),
         ("sms = [", "mine.toml: not a TOML file"),
@@ -192,7 +211,9 @@ def test_bad_files(tmp_path, text, message):
         load(user_file(tmp_path, text))
 
 
-@pytest.mark.xfail(strict=True, raises=RecursionError, reason="circles of `extends` are not noticed")
+@pytest.mark.xfail(
+    strict=True, raises=RecursionError, reason="circles of `extends` are not noticed"
+)
 def test_a_file_that_extends_itself(tmp_path):
     """A circle is the user's error, not an endless recursion."""
     path = user_file(tmp_path, "")

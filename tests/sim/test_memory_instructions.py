@@ -20,7 +20,9 @@ TABLE_2 = [
     ("LDGSTS.E", "[R5], [R2.64]", {32: (13, 39), 64: (13, 39), 128: (13, 39)}),
 ]
 CASES = [
-    pytest.param(f"{name}{WIDTHS[width]} {operands} ;", *expected, id=f"{name}{WIDTHS[width]} {operands}")
+    pytest.param(
+        f"{name}{WIDTHS[width]} {operands} ;", *expected, id=f"{name}{WIDTHS[width]} {operands}"
+    )
     for name, operands, widths in TABLE_2
     for width, expected in widths.items()
 ]

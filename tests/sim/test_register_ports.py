@@ -137,7 +137,7 @@ def reserve_all(ports_array, requests, granted):
 
 
 class PlainPorts:
-    """Booked reads as a dictionary from (bank, cycle); slots are taken one by one, earliest first."""
+    """Booked reads as a dictionary from (bank, cycle); earliest slots first."""
 
     def __init__(self, n_ports):
         self.n_ports = n_ports
@@ -160,7 +160,9 @@ class PlainPorts:
         return True
 
 
-request = st.tuples(st.integers(0, 20), st.integers(0, 4), st.integers(0, 4), st.sampled_from([3, 6]))
+request = st.tuples(
+    st.integers(0, 20), st.integers(0, 4), st.integers(0, 4), st.sampled_from([3, 6])
+)
 
 
 @settings(max_examples=200, deadline=None)

@@ -22,7 +22,7 @@ def test_depbar_names_its_counter(simulate):
     code = """[B------:R-:W2:-:S02] LDG.E R4, [R2.64] ;
 [B------:R-:W-:-:S04] DEPBAR.LE SB2, 0x0 ;
 MOV R1, R4 ;"""
-    with pytest.raises(DeadlockError, match="'MOV R1, R4.*' waits for SB2 = 1"):
+    with pytest.raises(DeadlockError, match=r"'MOV R1, R4.*' waits for SB2 = 1"):
         simulate(code, warm="icache", changes=FOREVER)
 
 
@@ -32,7 +32,7 @@ def test_barrier_that_too_few_warps_reach(simulate):
         simulate("BAR.SYNC 0x5, 0x60 ;\nNOP ;", block=64)
     lines = str(error.value).splitlines()[1:]
     assert [line.split(" (")[0] for line in lines] == [f"SM 0 sub-core {s} warp 0" for s in (0, 1)]
-    assert all("waits at barrier 5" in line for line in lines)
+    assert all("held before it by barrier 5" in line for line in lines)
 
 
 def test_many_stuck_warps_are_cut_off(simulate):

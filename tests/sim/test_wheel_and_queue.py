@@ -25,7 +25,7 @@ def turn(wheel_array, orders, happened):
     for k in range(len(orders)):
         kind, delay, number = orders[k]
         if kind == POST:
-            wheel.post(state, now, now + delay, wheel.COUNTER, number % 16, number % 6, 1)
+            wheel.post(state, now, now + delay, wheel.COUNTER, number % 16, number % 6, 1, 0)
         elif kind == STALL:
             wheel.end_stall(state, number % 16, now + delay)
         else:
