@@ -19,12 +19,13 @@ from .core.limits import NEVER
 from .events import EVENT
 from .gpu import gpu as whole
 from .gpu.l2 import SET
-from .lowering import Streams, kernel_record, program_table
+from .lowering import kernel_record, program_table
 from .machine.load import Machine
 from .machine.record import to_record
 from .occupancy import Occupancy, occupancy
 from .scoreboard_table import registers_table
 from .sm.sm import SM
+from .streams import Streams
 
 PATIENCE = 200_000  # cycles without progress that end a run
 WINDOWS_PER_CALL = 64  # between two looks at the clock

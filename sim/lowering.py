@@ -1,19 +1,16 @@
-"""A trace and a machine, turned into the flat arrays that compiled stages read."""
+"""The static side of a kernel: what each instruction costs on a machine, decoded once per PC."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..isa.program import NO_COUNTER, Access, Instruction, Kind, Program, Space, Unit
 from ..traces.kernel import WARP_SIZE, Kernel
-from .compiled import address, allocate, join
+from .compiled import address, allocate
 from .core import instruction as core
 from .core.limits import SLOTS
 from .machine.schema import AddressTiming, Gpu, Tensor
-from .sm import coalescer
+from .streams import Streams
 
 _WIDTHS = {64: 1, 128: 2}  # index into the timings for 32, 64 and 128 bits; narrower as 32
 _TENSOR = ("HMMA", "IMMA", "BMMA", "QMMA", "OMMA")
@@ -230,92 +227,6 @@ def _set_memory(row: Any, inst: Instruction, gpu: Gpu) -> None:
         row.per_beat = gpu.sm.data_path.shared_registers_per_beat
     elif inst.access == Access.ASYNC_COPY:
         row.beat = 1
-
-
-class Streams:
-    """The dynamic side of a kernel as arrays, which a `KERNEL` record points at."""
-
-    def __init__(self, kernel: Kernel, gpu: Gpu, table: NDArray[Any]) -> None:
-        self.table = table
-        self._paths: dict[int, tuple[Any, int]] = {}
-        self._pcs: list[NDArray[np.int32]] = []
-        self._n_pcs = 0
-        self.warp_inst = 0
-        self.thread_inst = 0
-        self.weights = np.zeros(len(table), np.int64)  # dynamic instructions per PC
-        builder = _AccessBuilder(kernel.program, gpu, table)
-        self.streams = allocate(core.STREAM, kernel.n_ctas * kernel.warps_per_cta)
-        clocks = 0
-        for number in range(kernel.n_ctas):
-            for k, warp in enumerate(kernel.load_cta(number).warps):
-                row = self.streams[number * kernel.warps_per_cta + k]
-                row.path = self._place(warp.path)
-                row.length = len(warp.path.pcs)
-                row.access = builder.add(warp)
-                row.clock = clocks
-                clocks += int(table["clock"][warp.path.pcs].sum())
-        self.clocks = np.zeros(clocks, np.int64)
-        self.pcs = np.concatenate(self._pcs) if self._pcs else np.zeros(0, np.int32)
-        self.accesses, self.lines = builder.arrays()
-
-    def _place(self, path: Any) -> int:
-        """First element of a path in the shared array; a path that warps share is stored once."""
-        pcs = path.pcs
-        self.warp_inst += len(pcs)
-        self.thread_inst += int(np.bitwise_count(path.active).sum())
-        self.weights += np.bincount(pcs, minlength=len(self.table))
-        known = self._paths.get(id(path))
-        if known is None:
-            known = (path, self._n_pcs)
-            self._paths[id(path)] = known
-            self._pcs.append(np.ascontiguousarray(pcs, np.int32))
-            self._n_pcs += len(pcs)
-        return known[1]
-
-
-class _AccessBuilder:
-    """Collects the coalesced accesses of one warp after another."""
-
-    def __init__(self, program: Program, gpu: Gpu, table: NDArray[Any]) -> None:
-        self._accesses: list[NDArray[Any]] = []
-        self._lines: list[NDArray[Any]] = []
-        self._n_accesses = 0
-        self._n_lines = 0
-        self._accesses_at = table["accesses"] != 0
-        self._paths = np.ascontiguousarray(table["path"])
-        self._sizes = np.array([max(i.width // 8, 1) for i in program.instructions], np.int64)
-        l1d = gpu.sm.l1d
-        self._geometry = (l1d.sets, l1d.data_banks, l1d.bank_bytes)
-
-    def add(self, warp: Any) -> int:
-        """Coalesce a warp's accesses; returns the number of its first row."""
-        first = self._n_accesses
-        at = self._accesses_at[warp.path.pcs]
-        pcs = warp.path.pcs[at]
-        if len(pcs) == 0:
-            return first
-        accesses = allocate(core.ACCESS, len(pcs))
-        most = int((np.bitwise_count(warp.path.executed[at]).astype(np.int64) * 2).sum())
-        lines = allocate(core.LINE, most)
-        n = coalescer.coalesce(
-            warp.accesses.addresses,
-            warp.path.executed[at],
-            self._paths[pcs],
-            self._sizes[pcs],
-            *self._geometry,
-            accesses,
-            lines,
-        )
-        accesses["first"] += self._n_lines
-        self._accesses.append(accesses)
-        self._lines.append(lines[:n].copy())
-        self._n_accesses += len(accesses)
-        self._n_lines += n
-        return first
-
-    def arrays(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """All accesses and all their lines."""
-        return join(core.ACCESS, self._accesses), join(core.LINE, self._lines)
 
 
 def _parameter_bytes(program: Program) -> int:

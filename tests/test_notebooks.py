@@ -15,5 +15,5 @@ def test_notebook_runs(path):
 
 def test_register_ports():
     table = runpy.run_path(str(NOTEBOOKS / "register_ports.py"))["table"]
-    assert list(table.loc["three sources in one bank"]) == [3, 2, 1]
+    assert list(table.loc["three sources in one bank"]) == [3, 1.5, 1]
     assert list(table.loc["two in one bank"]) == [2, 1, 1]

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .experiments import figure_4, listing_1, listing_2, listing_4, small_cases, table_1, table_2
 from .experiments.case import Case, Row
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .report import Report, aligned
 
 SCHEMA = 1
 EXPERIMENTS = (listing_1, listing_2, listing_4, figure_4, table_1, table_2, small_cases)
@@ -31,7 +29,7 @@ def validate_paper(gpu: str = "rtx_a6000") -> PaperReport:
 
 
 @dataclass(frozen=True)
-class PaperReport:
+class PaperReport(Report):
     """Expected and simulated number of each experiment.
 
     A row is wrong if the numbers differ, unless it is a known gap, or if it is a known gap and they
@@ -66,14 +64,7 @@ class PaperReport:
         counts = f"{self.n_exact} exact, {self.n_gaps} known gaps, {self.n_wrong} wrong"
         return f"{len(self.rows)} numbers of the paper on {self.gpu}: {counts}"
 
-    @property
-    def frame(self) -> pd.DataFrame:
-        """One row per number."""
-        import pandas as pd
-
-        return pd.DataFrame(self._records())
-
-    def _records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, Any]]:
         return [asdict(row) | {"mark": row.mark} for row in self.rows]
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,21 +75,12 @@ class PaperReport:
             "exact": self.n_exact,
             "known_gaps": self.n_gaps,
             "wrong": self.n_wrong,
-            "rows": self._records(),
+            "rows": self.records(),
         }
 
-    def __str__(self) -> str:
+    def table(self) -> str:
         columns = ("experiment", "case", "expected", "simulated", "mark", "source")
-        cells = [columns, *(_cells(row) for row in self.rows)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = (
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in cells
-        )
-        return "\n".join([*lines, "", self.summary])
-
-    def _repr_html_(self) -> str:
-        return f"<p>{self.summary}</p>{self.frame.to_html(index=False)}"
+        return aligned(columns, map(_cells, self.rows))
 
 
 def _cells(row: Row) -> tuple[str, ...]:

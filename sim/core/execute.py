@@ -16,8 +16,10 @@ UNITS = 12  # members of isa.Unit
 ISSUE_TO_READ = 3  # variable latency: Control, latch, read
 
 # Numbers of isa.Unit.
-ALU, FMA, FMA_HEAVY, FP16 = 0, 1, 2, 3
+ALU, FMA, FMA_HEAVY, FP16, XU, UNIFORM = 0, 1, 2, 3, 4, 6
 FP64, MEMORY = 10, 11
+
+SPECIALS = 12  # in flight; ten without conflicts over register-file ports
 
 State = record(
     ("free_at", "i8", UNITS),  # cycle from which a pipe takes an instruction
@@ -37,6 +39,13 @@ def pipe_of(execute, machine, unit, now):
     if unit == FMA and machine.sm.pipes.fp32_on_integer_pipe and execute.free_at[ALU] <= now:
         return ALU
     return -1
+
+
+@compiled
+def special_full(sc):
+    """Whether variable-latency results wait for so many ports that no more may start."""
+    in_flight = queue.length(sc.execute.special) + queue.length(sc.writeback.special)
+    return in_flight >= SPECIALS
 
 
 @compiled

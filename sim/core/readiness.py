@@ -21,6 +21,8 @@ def blocked(sc, machine, now):
     busy = execute.busy(sc.execute, machine, now)
     if fp64_queue.full(sc.fp64, machine):
         busy |= int(sc.execute.heads[u(execute.FP64)])
+    if execute.special_full(sc):
+        busy |= int(sc.execute.heads[u(execute.XU)]) | int(sc.execute.heads[u(execute.UNIFORM)])
     if memory_queue.full(sc.memory_queue, machine):
         return busy, int(sc.execute.heads[u(execute.MEMORY)])
     return busy, 0

@@ -7,6 +7,8 @@ from ..compiled import compiled, record, u
 from ..core import queue
 from ..core.limits import NEVER, SUBCORES
 
+RESULTS = 160  # of the SM that may wait for a sub-core's write port
+
 State = record(("free_at", "i8"))
 
 
@@ -31,7 +33,7 @@ def step(sm, machine, now):
         return
     sc = sm.subcores[u(first)]
     entry = queue.front(sc.fp64.waiting)
-    if entry.at > now or sm.fp64.free_at > now:
+    if entry.at > now or sm.fp64.free_at > now or queue.length(sc.writeback.load) >= RESULTS:
         return
     stalls.catch_up(sc, machine, now)
     sm.fp64.free_at = now + machine.sm.fp64.interval

@@ -77,15 +77,20 @@ def _in_stage(unit, now):
 
 
 @compiled
-def _room(sm, machine, access, now):
-    """Whether the pending request table, and the requests of all lines of an access, have room."""
-    lines = int(access.lines)
+def _table_full(sm, machine, now):
+    """Whether the pending request table has no entry: they are kept until write-back."""
     entries = sm.memory.n_pending + _in_stage(sm.memory, now)
-    return (
-        entries < machine.sm.memory_unit.pending_requests
-        and l1_data.requests_in_use(sm.l1d) + lines <= machine.sm.l1d.mshrs
-        and outbox.room(sm, lines)
-    )
+    for s in range(SUBCORES):
+        entries += queue.length(sm.subcores[u(s)].writeback.load)
+    return entries >= machine.sm.memory_unit.pending_requests
+
+
+@compiled
+def _room(sm, machine, access):
+    """Whether the requests of all lines of an access could be sent."""
+    lines = int(access.lines)
+    busy = l1_data.requests_in_use(sm.l1d)
+    return busy + lines <= machine.sm.l1d.mshrs and outbox.room(sm, lines)
 
 
 @compiled
@@ -235,13 +240,13 @@ def _grant(sm, kernel, machine, s, now):
 @compiled
 def _may_grant(sm, kernel, machine, s, now):
     sc = sm.subcores[u(s)]
-    if memory_queue.grant_at(sc.memory_queue) > now:
+    if memory_queue.grant_at(sc.memory_queue) > now or _table_full(sm, machine, now):
         return False
     entry = memory_queue.oldest(sc.memory_queue)
     inst = instruction_at(kernel.program, entry.pc)
     if not inst.accesses:
         return True
-    return _room(sm, machine, access_at(kernel.accesses, entry.access), now)
+    return _room(sm, machine, access_at(kernel.accesses, entry.access))
 
 
 @compiled

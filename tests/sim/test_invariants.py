@@ -83,8 +83,9 @@ def kernels(draw):
         code = f"top:\n{code}\n@trips {draw(st.integers(2, 4))} @P0 BRA top ;"
     shape = {
         "block": draw(st.integers(1, 12)) * 32 - draw(st.sampled_from([0, 0, 9])),
-        "grid": draw(st.integers(1, 5)),
+        "grid": draw(st.integers(1, 7)),
         "warm": draw(st.sampled_from(["", "icache", "icache l1"])),
+        "changes": {"sm.occupancy.ctas": draw(st.sampled_from([1, 16]))},  # 1: places are refilled
     }
     return code, shape
 

@@ -23,9 +23,7 @@ def without_source(machine):
 
 @pytest.mark.parametrize("gpu", names())
 def test_every_value_has_a_source(gpu):
-    missing = without_source(load(gpu))
-    switches = {"sm.fetch.perfect"}  # a study, off on every real machine
-    assert set(missing) <= switches
+    assert without_source(load(gpu)) == []
 
 
 @pytest.mark.parametrize("gpu", names())

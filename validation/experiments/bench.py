@@ -7,18 +7,20 @@ instruction buffer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import pandas as pd
 
 from ...sim import KernelResult, run
+from ...sim.machine.load import load
 from ...traces.handwritten import parse
 
 KERNEL = """
-.arch sm_86
+.arch {arch}
 .kernel experiment
 .block {threads}
+.grid {ctas}
 .active {active}
 .warm {warm}
 [B------:R-:W-:Y:S00] NOP ;
@@ -31,12 +33,27 @@ WARM = "icache const l1"
 
 
 @cache
+def _arch(gpu: str) -> str:
+    return load(gpu).gpu.arch
+
+
+@lru_cache(maxsize=64)
 def simulate(
-    code: str, gpu: str, active: Sequence[int] = (0,), warm: str = WARM, **overrides: Any
+    code: str,
+    gpu: str,
+    active: Sequence[int] = (0,),
+    warm: str = WARM,
+    ctas: int = 1,
+    **overrides: Any,
 ) -> KernelResult:
-    """Run `code` in the warps `active` of one CTA; warp w runs on sub-core w mod 4."""
+    """Run `code` in the warps `active` of each CTA; warp w runs on sub-core w mod 4."""
     text = KERNEL.format(
-        threads=32 * (max(active) + 1), active=" ".join(map(str, active)), warm=warm, code=code
+        arch=_arch(gpu),
+        threads=32 * (max(active) + 1),
+        ctas=ctas,
+        active=" ".join(map(str, active)),
+        warm=warm,
+        code=code,
     )
     return run(parse(text), gpu, sms=1, events=True, **overrides).kernels[0]
 

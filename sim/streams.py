@@ -1,0 +1,156 @@
+"""The dynamic side of a kernel, turned into the flat arrays that compiled stages read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..isa.errors import InputError
+from ..traces.kernel import Cta, Kernel, Path, Warp
+from .compiled import allocate, join
+from .core import instruction as core
+from .machine.schema import Gpu
+from .sm import coalescer
+
+
+@dataclass
+class _Placed:
+    """A path in the shared array, and what about it all its warps have in common."""
+
+    path: Path
+    first: int  # place of its first element
+    rows: NDArray[np.intp]  # elements that address memory
+    clocks: int  # clock reads
+    uses: int = 0
+
+
+class Streams:
+    """What each warp executes: paths, addresses by line and sector, places for clock reads.
+
+    A `KERNEL` record points into these arrays, so they must outlive it.
+    """
+
+    def __init__(self, kernel: Kernel, gpu: Gpu, table: NDArray[Any]) -> None:
+        self.table = table
+        self._placed: dict[int, _Placed] = {}
+        self._n_pcs = 0
+        self._coalesce = _Coalescer(kernel, gpu, table)
+        self.streams = allocate(core.STREAM, kernel.n_ctas * kernel.warps_per_cta)
+        clocks = 0
+        for number in range(kernel.n_ctas):
+            clocks = self._add_cta(kernel, kernel.load_cta(number), clocks)
+        self.clocks = np.zeros(clocks, np.int64)
+        self.pcs = self._all_pcs()
+        self.accesses, self.lines = self._coalesce.arrays()
+
+    def _add_cta(self, kernel: Kernel, cta: Cta, clocks: int) -> int:
+        """Place the warps of a CTA; returns where the next one's clock reads begin."""
+        placed = [self._place(warp.path) for warp in cta.warps]
+        rows = self.streams[cta.number * kernel.warps_per_cta :][: len(placed)]
+        rows["path"] = [p.first for p in placed]
+        rows["length"] = [len(p.path.pcs) for p in placed]
+        rows["access"] = self._coalesce.add(cta, placed)
+        rows["clock"] = clocks + np.cumsum([0] + [p.clocks for p in placed[:-1]])
+        return clocks + sum(p.clocks for p in placed)
+
+    def _place(self, path: Path) -> _Placed:
+        """A path that warps share is stored once."""
+        placed = self._placed.get(id(path))
+        if placed is None:
+            rows = np.flatnonzero(self.table["accesses"][path.pcs])
+            placed = _Placed(path, self._n_pcs, rows, int(self.table["clock"][path.pcs].sum()))
+            self._placed[id(path)] = placed
+            self._n_pcs += len(path.pcs)
+        placed.uses += 1
+        return placed
+
+    def _all_pcs(self) -> NDArray[np.int32]:
+        return np.concatenate([p.path.pcs for p in self._placed.values()]).astype(np.int32)
+
+    @property
+    def weights(self) -> NDArray[np.int64]:
+        """Dynamic warp-instructions of each static instruction."""
+        weights = np.zeros(len(self.table), np.int64)
+        for placed in self._placed.values():
+            weights += placed.uses * np.bincount(placed.path.pcs, minlength=len(weights))
+        return weights
+
+    @property
+    def warp_inst(self) -> int:
+        """Dynamic warp-instructions."""
+        return sum(p.uses * len(p.path.pcs) for p in self._placed.values())
+
+    @property
+    def thread_inst(self) -> int:
+        """The same, counted for each active thread."""
+        return sum(
+            p.uses * int(np.bitwise_count(p.path.active).sum()) for p in self._placed.values()
+        )
+
+
+class _Coalescer:
+    """Collects the coalesced accesses of one CTA after another."""
+
+    def __init__(self, kernel: Kernel, gpu: Gpu, table: NDArray[Any]) -> None:
+        self._name = kernel.name
+        self._accesses: list[Any] = []
+        self._lines: list[Any] = []
+        self._n_accesses = 0
+        self._n_lines = 0
+        self._data_paths = np.ascontiguousarray(table["path"])
+        widths = [inst.width for inst in kernel.program.instructions]
+        self._sizes = np.maximum(np.array(widths, np.int64) // 8, 1)
+        l1d = gpu.sm.l1d
+        self._geometry = (l1d.sets, l1d.data_banks, l1d.bank_bytes)
+
+    def add(self, cta: Cta, placed: list[_Placed]) -> list[int]:
+        """Coalesce the accesses of a CTA; returns the first row of each of its warps."""
+        counts = [len(p.rows) for p in placed]
+        firsts = [self._n_accesses + sum(counts[:k]) for k in range(len(counts))]
+        if sum(counts):
+            self._add_rows(
+                np.concatenate(
+                    [self._addresses(w, n) for w, n in zip(cta.warps, counts, strict=True)]
+                ),
+                np.concatenate([p.path.executed[p.rows] for p in placed]),
+                np.concatenate([p.path.pcs[p.rows] for p in placed]),
+            )
+        return firsts
+
+    def _addresses(self, warp: Warp, rows: int) -> NDArray[np.int64]:
+        """A warp's addresses, after a check that there are as many rows as accesses."""
+        addresses = warp.accesses.addresses
+        if len(addresses) != rows:
+            raise InputError(
+                f"kernel {self._name}: a warp has addresses for {len(addresses)} memory "
+                f"instructions and executes {rows}; record the trace again"
+            )
+        return addresses
+
+    def _add_rows(
+        self, addresses: NDArray[np.int64], masks: NDArray[np.uint32], pcs: NDArray[np.uint32]
+    ) -> None:
+        accesses = allocate(core.ACCESS, len(pcs))
+        most = 2 * int(np.bitwise_count(masks).astype(np.int64).sum())  # two sectors a lane
+        lines = allocate(core.LINE, most)
+        n = coalescer.coalesce(
+            addresses,
+            masks,
+            self._data_paths[pcs],
+            self._sizes[pcs],
+            *self._geometry,
+            accesses,
+            lines,
+        )
+        accesses["first"] += self._n_lines
+        self._accesses.append(accesses)
+        self._lines.append(lines[:n].copy())
+        self._n_accesses += len(accesses)
+        self._n_lines += n
+
+    def arrays(self) -> tuple[Any, Any]:
+        """All accesses and all their lines."""
+        return join(core.ACCESS, self._accesses), join(core.LINE, self._lines)
