@@ -63,8 +63,6 @@ def _set_registers(row: Any, inst: Instruction, gpu: Gpu) -> None:
             registers.update(range(source.first, source.first + source.count))
     row.n_sources = len(inst.sources)
     row.reads = [sum(r % 2 == bank for r in registers) for bank in (0, 1)]
-    written = {r for d in inst.dests for r in range(d.first, d.first + d.count)}
-    row.writes = [sum(r % 2 == bank for r in written) for bank in (0, 1)]
     if inst.dests:
         row.dest = inst.dests[0].first
         row.dest_count = inst.dests[0].count

@@ -48,7 +48,6 @@ INSTRUCTION = record(
     ("reads", "i2", BANKS),  # distinct registers, before the register-file cache
     ("dest", "i2"),  # first register written
     ("dest_count", "i2"),
-    ("writes", "i2", BANKS),  # registers written
     ("constant", "i8"),  # line of a constant operand in the L0 constant cache + 1; 0: none
     ("clock", "i2"),  # reads the clock
     ("barrier", "i2"),  # SYNC, ARRIVE or 0

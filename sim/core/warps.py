@@ -22,16 +22,28 @@ State = record(
 
 
 @compiled
-def oldest(warps, among):
-    """The oldest warp of a mask that is not 0."""
+def _by_age(warps, among, sign):
+    """The warp of a mask, which is not 0, whose serial number times `sign` is largest."""
     best = lowest(among)
     among &= among - 1
     while among:
         warp = lowest(among)
         among &= among - 1
-        if warps.serial[u(warp)] < warps.serial[u(best)]:
+        if sign * warps.serial[u(warp)] > sign * warps.serial[u(best)]:
             best = warp
     return best
+
+
+@compiled
+def youngest(warps, among):
+    """The youngest warp of a mask that is not 0."""
+    return _by_age(warps, among, 1)
+
+
+@compiled
+def oldest(warps, among):
+    """The oldest warp of a mask that is not 0."""
+    return _by_age(warps, among, -1)
 
 
 @compiled
@@ -39,16 +51,3 @@ def following(among, warp):
     """The next place after `warp` in a mask that is not 0, wrapping around."""
     later = among & (-2 << warp)
     return lowest(later if later else among)
-
-
-@compiled
-def youngest(warps, among):
-    """The youngest warp of a mask that is not 0."""
-    best = lowest(among)
-    among &= among - 1
-    while among:
-        warp = lowest(among)
-        among &= among - 1
-        if warps.serial[u(warp)] > warps.serial[u(best)]:
-            best = warp
-    return best

@@ -44,24 +44,31 @@ def retire(sc, kernel, entry, cycle, now):
 
 
 @compiled
-def _claim(results, bank, writes, cycle, n_ports):
-    """The cycle in which `bank` takes the last of `writes` registers, `cycle` at the earliest."""
-    for _ in range(writes):
-        if results.port_at[u(bank)] < cycle:
-            results.port_at[u(bank)] = cycle
-            results.port_used[u(bank)] = 0
-        elif results.port_used[u(bank)] == n_ports:
-            results.port_at[u(bank)] += 1
-            results.port_used[u(bank)] = 0
-        results.port_used[u(bank)] += 1
-        cycle = int(results.port_at[u(bank)])
-    return cycle
-
-
-@compiled
 def _port_free(results, bank, cycle, n_ports):
     at = results.port_at[u(bank)]
     return at < cycle or (at == cycle and results.port_used[u(bank)] < n_ports)
+
+
+@compiled
+def _ports_free(results, first, count, cycle, n_ports):
+    """Whether the registers from `first` on, at most one a bank, can be written in `cycle`."""
+    for register in range(first, first + count):
+        if not _port_free(results, register & 1, cycle, n_ports):
+            return False
+    return True
+
+
+@compiled
+def _take_ports(results, first, count, cycle):
+    """Write the registers from `first` on; each pair after the first one takes another cycle."""
+    for k in range(count):
+        bank = (first + k) & 1
+        at = cycle + k // BANKS
+        if results.port_at[u(bank)] < at:
+            results.port_at[u(bank)] = at
+            results.port_used[u(bank)] = 0
+        results.port_used[u(bank)] += 1
+    return cycle + max(count - 1, 0) // BANKS
 
 
 @compiled
@@ -71,10 +78,11 @@ def _write_fixed(sc, kernel, n_ports, now):
     while queue.length(results.fixed) and queue.front(results.fixed).at < now:
         entry = queue.front(results.fixed)
         inst = instruction_at(kernel.program, entry.pc)
+        first, count = int(inst.dest), int(inst.dest_count)
         cycle = entry.at + 1
-        for bank in range(BANKS):
-            writes = int(inst.writes[u(bank)])
-            cycle = max(cycle, _claim(results, bank, writes, entry.at + 1, n_ports))
+        while not _ports_free(results, first, min(count, BANKS), cycle, n_ports):
+            cycle += 1
+        cycle = _take_ports(results, first, count, cycle)
         retire(sc, kernel, entry, cycle, now)
         if inst.write_counter >= 0:
             results.awaited -= 1
@@ -91,23 +99,9 @@ def _write_special(sc, kernel, n_ports, now):
         if not _ports_free(results, int(inst.dest), int(inst.dest_count), now, n_ports):
             entry.at = now + 1
             return
-        _take_ports(results, int(inst.dest), int(inst.dest_count), now, n_ports)
+        _take_ports(results, int(inst.dest), int(inst.dest_count), now)
         retire(sc, kernel, entry, now, now)
         queue.pop(results.special)
-
-
-@compiled
-def _ports_free(results, first, count, now, n_ports):
-    for register in range(first, first + count):
-        if not _port_free(results, register & 1, now, n_ports):
-            return False
-    return True
-
-
-@compiled
-def _take_ports(results, first, count, now, n_ports):
-    for register in range(first, first + count):
-        _claim(results, register & 1, 1, now, n_ports)
 
 
 @compiled
@@ -129,7 +123,7 @@ def _write_load(sc, kernel, n_ports, now):
         if not _ports_free(results, first, count, now, n_ports):
             results.beat_at = now + 1
             return
-        _take_ports(results, first, count, now, n_ports)
+        _take_ports(results, first, count, now)
         if left > count:
             results.registers_done += count
             results.beat_at = now + inst.beat

@@ -64,9 +64,9 @@ def events(code: str, gpu: str, active: Sequence[int] = (0,), **overrides: Any) 
     return frame[(frame["pc"] > 0) & frame["warp"].isin(active)].reset_index(drop=True)
 
 
-def distance(code: str, gpu: str, first: int = 0, warm: str = WARM) -> int:
+def distance(code: str, gpu: str, first: int = 0, **overrides: Any) -> int:
     """Issue cycles from instruction `first` of `code` to the next one."""
-    issue = events(code, gpu, warm=warm)["issue"]
+    issue = events(code, gpu, **overrides)["issue"]
     return int(issue[first + 1] - issue[first])
 
 

@@ -19,6 +19,7 @@ CLOCK_MHZ = 1702  # nominal; it could not be locked
 WARPS = tuple(range(3, 24, 4))  # of two CTAs, all on sub-core 3
 REPEAT = ".repeat {count}\n{code}\n.end"
 GROUPS = 24
+FILLING = 16  # instructions until the pipeline is full
 # Of the bank test: sub-cores of the card, warps of the grid.
 SUBCORES = 4 * 30
 GRID_WARPS = 1800 * 512 // 32
@@ -27,9 +28,9 @@ GRID_WARPS = 1800 * 512 // 32
 def cycles_per_instruction(code: str, count: int) -> float:
     """Cycles per instruction of a sub-core while twelve warps run `code` `count` times."""
     frame = events(REPEAT.format(count=count, code=code), GPU, WARPS, ctas=2)
-    begin = frame["issue"].min()
     end = frame[frame["opcode"] == "EXIT"]["issue"].min()
-    return float(end - begin) / int((frame["issue"] < end).sum())
+    issue = frame["issue"][frame["issue"] < end].iloc[FILLING - 1 :]
+    return float(issue.iloc[-1] - issue.iloc[0]) / (len(issue) - 1)
 
 
 def cycles_per_group(code: str) -> float:
