@@ -29,22 +29,21 @@ def cache_folder() -> Path:
     return Path(os.environ.get("WARPWISE_CACHE") or Path(base) / "warpwise")
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """A function's code and that of the functions defined in it."""
+    yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _names(constant)
+            yield from _codes(constant)
 
 
-def _globals_read(function: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
-    """Names and values that a function takes from its module, and from modules it names."""
-    names = sorted(set(_names(function.__code__)))
-    scope = function.__globals__
-    for name in names:
-        value = scope.get(name)
+def _values(names: set[str], scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What some names stand for in a module, and in the modules among them."""
+    for name in sorted(names & scope.keys()):
+        value = scope[name]
         if isinstance(value, ModuleType):
-            yield from ((f"{name}.{n}", getattr(value, n)) for n in names if hasattr(value, n))
-        elif value is not None:
+            yield from _values(names, vars(value))
+        else:
             yield name, value
 
 
@@ -72,9 +71,12 @@ _COMMON = _hash(
 
 def digest_of(function: Callable[..., Any]) -> str:
     """Hash of a function's code, of its constants, and of all that it reads or calls."""
-    code = function.__code__
-    read = [f"{name}={_fingerprint(value)}" for name, value in _globals_read(function)]
-    return _hash(_COMMON, code.co_code.hex(), code.co_consts, *read)
+    codes = list(_codes(function.__code__))
+    names = {name for code in codes for name in code.co_names}
+    constants = [c for code in codes for c in code.co_consts if not isinstance(c, CodeType)]
+    read = [f"{name}={_fingerprint(value)}" for name, value in _values(names, function.__globals__)]
+    body = [code.co_code.hex() for code in codes]
+    return _hash(_COMMON, *body, constants, function.__defaults__, *read)
 
 
 def _widen(kind: Any) -> Any:

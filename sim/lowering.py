@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..isa.program import NO_COUNTER, Access, Instruction, Kind, Program, Space, Unit
@@ -148,11 +149,11 @@ def _set_synchronisation(row: Any, inst: Instruction) -> None:
         row.barrier_id = _immediate(inst, 0)
         row.barrier_warps = -(-_immediate(inst, 1) // WARP_SIZE)
     elif inst.opcode == "DEPBAR" and "LE" in inst.modifiers:
-        counters = [o.index for o in inst.operands if o.kind == Kind.COUNTER]
         row.gate = 1
-        row.gate_counter = counters[0] if counters else 0
+        row.gate_counter = next((o.index for o in inst.operands if o.kind == Kind.COUNTER), 0)
         row.gate_limit = _immediate(inst, 0)
-        row.gate_mask = sum(1 << int(c) for c in counters[1:] if c is not None)
+        listed = "".join(o.text for o in inst.operands if o.text.startswith("{"))
+        row.gate_mask = sum(1 << int(counter) for counter in re.findall(r"\d", listed))
 
 
 def _data_path(inst: Instruction) -> int:

@@ -89,5 +89,5 @@ def catch_up(sc, machine, now):
     sc.stalls.counted_until = max(begin, now)
     if begin < now and sc.warps.resident:
         busy, full = readiness.blocked(sc, machine, begin)
-        stopped = begin < sc.constants.stop_until
-        count(sc, 0, stopped, busy, full, now - begin)
+        held = begin < max(sc.issue.free_at, sc.constants.stop_until)
+        count(sc, 0, held, busy, full, now - begin)

@@ -1,7 +1,7 @@
 """From the L0I's response slot through the decode stage into the instruction buffer (sm-core 2.3).
 
 The buffer of a warp holds consecutive PCs, since a taken branch empties it; an entry is known by
-its distance to the head, and a response whose entry was flushed matches none and is dropped.
+its distance to the head. A response whose entry was flushed is dropped in decode.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from .limits import BUFFER, NEVER, WARPS
 
 SLOT_TO_ISSUE = 3  # response slot, latch, decode: one cycle each
 PIPE = 4  # power of two above SLOT_TO_ISSUE
+FLUSHED = -1  # PC of a response that no entry waits for
 
 State = record(
     ("valid", "i4"),  # warps whose oldest entry is decoded
@@ -71,6 +72,9 @@ def redirect(decode, warp, pc):
     decode.decoded[u(warp)] = 0
     decode.valid &= ~(1 << warp)
     decode.redirected |= 1 << warp
+    for slot in range(PIPE):
+        if decode.pipe_warp[u(slot)] == warp:
+            decode.pipe_pc[u(slot)] = FLUSHED
 
 
 @compiled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import events
 from ..compiled import compiled, record
 from . import queue, wheel
 
@@ -18,7 +19,7 @@ def full(fp64, machine):
 
 
 @compiled
-def push(sc, machine, inst, warp, pc, event, now):
+def push(sc, kernel, machine, inst, warp, pc, event, now):
     """Transfer the operands; the sources are released when they are at the unit."""
     fp64 = sc.fp64
     operands = machine.sm.fp64.operand_cycles * inst.n_sources
@@ -27,4 +28,5 @@ def push(sc, machine, inst, warp, pc, event, now):
     fp64.transfer_free = at
     if inst.read_counter >= 0:
         wheel.post(sc.wheel, now, at, wheel.COUNTER, warp, inst.read_counter, -1, pc)
+    events.read_done(kernel, event, at - 1)
     queue.push(fp64.waiting, at, warp, pc, 0, event)

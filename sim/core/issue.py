@@ -151,7 +151,7 @@ def _raise_counters(sc, inst, warp, now):
 @compiled
 def _stall(sc, machine, inst, warp, now):
     """Apply the stall count; a barrier and the gate of a DEPBAR hold the warp as well."""
-    if inst.distance > 1:
+    if inst.distance > 1 and sc.warps.left[u(warp)] > 1:
         sc.issue.stalled |= 1 << warp
         wheel.end_stall(sc.wheel, warp, now + inst.distance)
     if inst.barrier == SYNC:
@@ -186,7 +186,7 @@ def _advance(sc, kernel, machine, warp, pc, now):
 
 
 @compiled
-def _send(sc, machine, inst, warp, pc, access, event, now):
+def _send(sc, kernel, machine, inst, warp, pc, access, event, now):
     """Take the pipe or a place in the queue, and the Issue-to-Control latch."""
     pipe = -1
     if inst.route == FIXED:
@@ -197,7 +197,7 @@ def _send(sc, machine, inst, warp, pc, access, event, now):
         sc.execute.free_at[u(taken)] = now + inst.interval
         queue.push(sc.execute.special, now, warp, pc, access, event)
     elif inst.route == DOUBLE:
-        fp64_queue.push(sc, machine, inst, warp, pc, event, now)
+        fp64_queue.push(sc, kernel, machine, inst, warp, pc, event, now)
     elif inst.route == QUEUED:
         memory_queue.push(sc.memory_queue, now, warp, pc, access, event)
     latch = sc.control.latch
@@ -232,7 +232,7 @@ def _issue(sc, sm, kernel, machine, warp, now):
         scoreboard.reserve(sc, kernel, machine, inst, warp, pc, now)
     else:
         _raise_counters(sc, inst, warp, now)
-    _send(sc, machine, inst, warp, pc, access, event, now)
+    _send(sc, kernel, machine, inst, warp, pc, access, event, now)
     _advance(sc, kernel, machine, warp, pc, now)
     return pc
 

@@ -93,8 +93,10 @@ def _files() -> dict[str, Any]:
     return {p.name[:-5]: p for p in folder.iterdir() if p.name.endswith(".toml")}
 
 
-def _read(gpu: str) -> tuple[str, dict[str, Any]]:
-    """Key and merged table of a GPU, its base first."""
+def _read(gpu: str, users: tuple[str, ...] = ()) -> tuple[str, dict[str, Any]]:
+    """Key and merged table of a GPU, its base first; `users` are the files that extend it."""
+    if gpu in users:
+        raise InputError(f"{gpu} extends itself: {' <- '.join((*users, gpu))}")
     files = _files()
     key = gpu.strip().lower().replace("-", "_").replace(" ", "_")
     if gpu.endswith(".toml"):
@@ -115,7 +117,7 @@ def _read(gpu: str) -> tuple[str, dict[str, Any]]:
     if table.pop("schema", 1) != 1:
         raise InputError(f"{gpu}: expected schema = 1")
     base = table.pop("extends", None)
-    return key, _merge(_read(base)[1], table) if base else table
+    return key, _merge(_read(base, (*users, gpu))[1], table) if base else table
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ nothing of pydantic enters a compiled function: `record.py` turns a `Gpu` into o
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Cycles = Annotated[int, Field(ge=0)]
@@ -48,10 +48,25 @@ class Fetch(Section):
     perfect: bool = Field(description="every fetch hits the L0I")
 
 
-class L0I(Section):
+class Tags(Section):
+    """Geometry of a small cache; the engine's records hold `most_lines` lines."""
+
+    most_lines: ClassVar[int]
+
     sets: Count = Field(description="sets of the tags")
     ways: Count = Field(description="lines of a set")
     line_bytes: Count = Field(description="bytes of a line")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.sets * self.ways > self.most_lines:
+            raise ValueError(f"sets times ways has to be at most {self.most_lines}")
+        return self
+
+
+class L0I(Tags):
+    most_lines = 512
+
     mshrs: Count = Field(le=32, description="lines that may be missing at once")
     merges: Count = Field(description="requests of warps that may wait for one line")
     miss_queue: Count = Field(description="misses that may wait for the port to the L1I")
@@ -61,23 +76,21 @@ class StreamBuffer(Section):
     lines: int = Field(ge=0, le=32, description="prefetched lines; 0 turns the prefetcher off")
 
 
-class L1I(Section):
+class L1I(Tags):
     """The L1 instruction cache, which is the L1.5 constant cache as well, per SM."""
 
-    sets: Count = Field(description="sets of the tags")
-    ways: Count = Field(description="lines of a set")
-    line_bytes: Count = Field(description="bytes of a line")
+    most_lines = 2048
+
     mshrs: Count = Field(le=64, description="lines that may be missing at once")
     request_latency: Cycles = Field(description="from the L0I's port to the look-up in the L1I")
     reply_latency: Cycles = Field(description="from the look-up to the line in the L0I")
 
 
-class L0Constant(Section):
+class L0Constant(Tags):
     """Constant operands of fixed-latency instructions, per sub-core."""
 
-    sets: Count = Field(description="sets of the tags")
-    ways: Count = Field(description="lines of a set")
-    line_bytes: Count = Field(description="bytes of a line")
+    most_lines = 64
+
     stop_cycles: Cycles = Field(description="cycles in which a miss lets no warp issue")
 
 
@@ -86,10 +99,10 @@ class Issue(Section):
         description="which ready warp issues: greedy then youngest, greedy then oldest, oldest, "
         "loose round robin"
     )
-    long_stall_cycles: Cycles = Field(description="distance after stall count 0 with yield")
+    long_stall_cycles: Cycles = Field(le=127, description="distance after stall count 0 with yield")
     unyielded_stall_limit: Cycles = Field(description="largest stall count honoured without yield")
     unyielded_stall_cycles: Cycles = Field(description="distance beyond that limit, without yield")
-    depbar_cycles: Cycles = Field(description="from DEPBAR's issue until it gates its warp")
+    depbar_cycles: Count = Field(description="from DEPBAR's issue until it gates its warp")
     wide_hold_cycles: Cycles = Field(description="issue port held after IMAD.WIDE")
 
 
@@ -210,7 +223,7 @@ class MemoryUnit(Section):
 
 
 class L1D(Section):
-    size_kib: Count = Field(description="unified L1 data cache and shared memory")
+    size_kib: Count = Field(le=128, description="unified L1 data cache and shared memory")
     sets: Count = Field(le=4, description="sets of the tags")
     line_bytes: Count = Field(description="bytes of a line")
     sector_bytes: Count = Field(description="bytes fetched or valid together")
@@ -224,7 +237,7 @@ class L1D(Section):
 
 
 class Barrier(Section):
-    latency: Cycles = Field(description="issue of the last BAR to the first issue after it")
+    latency: Count = Field(description="issue of the last BAR to the first issue after it")
 
 
 class Sm(Section):

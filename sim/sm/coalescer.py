@@ -41,12 +41,9 @@ def lines_of(addresses, mask, size, lines, sectors):
 
 
 @entry
-def _most_words_in_a_bank(addresses, mask, first_lane, end_lane, size, n_banks, width):
-    """Largest number of distinct `width`-byte words in one bank, over some lanes."""
-    words = np.empty(LANES * 4, np.int64)
-    per_bank = np.zeros(n_banks, np.int64)
+def _distinct_words(addresses, mask, first_lane, end_lane, size, width, words):
+    """Distinct `width`-byte words that some lanes touch, into `words`; returns how many."""
     n = 0
-    most = 0
     for lane in range(first_lane, end_lane):
         if not mask >> lane & 1:
             continue
@@ -57,42 +54,58 @@ def _most_words_in_a_bank(addresses, mask, first_lane, end_lane, size, n_banks, 
             if k == n:
                 words[n] = word
                 n += 1
-                per_bank[word % n_banks] += 1
-                most = max(most, per_bank[word % n_banks])
-    return most
+    return n
+
+
+@entry
+def _busiest_bank(words, n, n_banks):
+    """Largest number of the first `n` words in one bank."""
+    per_bank = np.zeros(n_banks, np.int64)
+    for k in range(n):
+        per_bank[words[k] % n_banks] += 1
+    return per_bank.max()
+
+
+@entry
+def _same(words, n, others, m):
+    """Whether two lists of distinct words hold the same ones."""
+    if n != m:
+        return False
+    for k in range(n):
+        if not (others[:m] == words[k]).any():
+            return False
+    return True
 
 
 @entry
 def shared_wavefronts(addresses, mask, size):
     """Cycles of the shared-memory data stage: 32 banks of 4 bytes, phases of up to 128 bytes.
 
-    A phase whose words were all read by the one before (a broadcast) costs nothing.
+    A phase that touches the words of an earlier one (a broadcast) costs nothing.
     """
     lanes = max(min(LANES, 128 // size), 1)
+    words = np.empty((LANES // lanes, lanes * (size // 4 + 2)), np.int64)
+    counts = np.zeros(LANES // lanes, np.int64)
     total = 0
-    for first in range(0, LANES, lanes):
-        same = first > 0
-        for lane in range(first, first + lanes):
-            before = lane - lanes
-            if mask >> lane & 1 and not (
-                before >= 0 and mask >> before & 1 and addresses[before] == addresses[lane]
-            ):
-                same = False
-        if not same:
-            total += _most_words_in_a_bank(addresses, mask, first, first + lanes, size, 32, 4)
+    for phase in range(LANES // lanes):
+        first = phase * lanes
+        counts[phase] = _distinct_words(
+            addresses, mask, first, first + lanes, size, 4, words[phase]
+        )
+        repeated = False
+        for earlier in range(phase):
+            repeated |= _same(words[phase], counts[phase], words[earlier], counts[earlier])
+        if not repeated:
+            total += _busiest_bank(words[phase], counts[phase], 32)
     return total
 
 
 @entry
 def l1_wavefronts(addresses, mask, size, lines, n_lines, n_sets, n_banks, bank_bytes):
     """Cycles of the L1D: one line a set and cycle in the tags, one word a bank and cycle."""
-    per_set = np.zeros(n_sets, np.int64)
-    most = 0
-    for k in range(n_lines):
-        per_set[lines[k] % n_sets] += 1
-        most = max(most, per_set[lines[k] % n_sets])
-    data = _most_words_in_a_bank(addresses, mask, 0, LANES, size, n_banks, bank_bytes)
-    return max(most, data)
+    words = np.empty(LANES * (size // bank_bytes + 2), np.int64)
+    n = _distinct_words(addresses, mask, 0, LANES, size, bank_bytes, words)
+    return max(_busiest_bank(lines, n_lines, n_sets), _busiest_bank(words, n, n_banks))
 
 
 @entry

@@ -141,7 +141,10 @@ def test_deadlock_reports_what_each_warp_waits_for(command, kernel_file):
     )  # 64 threads never come
     assert failed(outcome, 4)
     assert "makes no progress" in outcome.err
-    assert "SM 0 sub-core 0 warp 0 (CTA 0): PC 0x10 'EXIT' is held before it by barrier 0" in outcome.err
+    assert (
+        "SM 0 sub-core 0 warp 0 (CTA 0): PC 0x10 'EXIT' is held before it by barrier 0"
+        in outcome.err
+    )
 
 
 def raising(error):

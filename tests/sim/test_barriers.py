@@ -27,10 +27,9 @@ def test_latency_is_a_parameter_and_the_stall_count_a_minimum(simulate, latency)
     assert run.issues("NOP") == [run.issues("BAR")[0] + max(latency, 6)]
 
 
-@pytest.mark.xfail(strict=True, reason="a release in the cycle of arrival overflows the wheel")
-def test_barrier_without_latency(simulate):
-    """What the authors' simulator does; the machine's bounds allow it."""
-    run = simulate("[B------:R-:W-:-:S06] BAR.SYNC 0x0 ;\nNOP ;", changes={"sm.barrier.latency": 0})
+def test_least_latency(simulate):
+    """A release in the next cycle is hidden by the stall count of BAR."""
+    run = simulate("[B------:R-:W-:-:S06] BAR.SYNC 0x0 ;\nNOP ;", changes={"sm.barrier.latency": 1})
     assert run.issues("NOP") == [run.issues("BAR")[0] + 6]
 
 

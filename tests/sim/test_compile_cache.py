@@ -137,7 +137,6 @@ def test_bounds_checked_code_is_kept_apart(package):
     assert len(package.digests()) == 8
 
 
-@pytest.mark.xfail(strict=True, reason="defaults are not in the digest: the old result comes back")
 def test_default_argument_of_a_callee(package):
     """A default is part of what the callee does."""
     package.edit(
@@ -150,7 +149,6 @@ def test_default_argument_of_a_callee(package):
     assert package.run() == [34, 3]
 
 
-@pytest.mark.xfail(strict=True, reason="only one dot is followed: the old result comes back")
 def test_constant_behind_two_modules(package):
     """`package.module.CONSTANT`, read through a name that the function's own module imports."""
     (package.folder / "inner").mkdir()
@@ -186,10 +184,7 @@ def test_digest_tells_functions_apart():
     "name",
     [
         "plain",
-        pytest.param(
-            "nested",
-            marks=pytest.mark.xfail(strict=True, reason="nested code enters with its address"),
-        ),
+        "nested",
     ],
 )
 def test_digest_does_not_depend_on_where_the_code_lies(name):

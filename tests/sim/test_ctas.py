@@ -98,12 +98,7 @@ def test_launch_latency_is_apart(simulate):
     "control",
     [
         "R-:W-:-:S01",
-        pytest.param(
-            "R-:W-:Y:S00",
-            marks=pytest.mark.xfail(
-                strict=True, reason="the stall count of an EXIT outlives its warp in the place"
-            ),
-        ),
+        "R-:W-:Y:S00",
     ],
 )
 def test_a_new_warp_inherits_nothing_from_the_one_before(simulate, control):

@@ -54,7 +54,6 @@ def test_depbar_does_not_hold_what_issues_within_four_cycles(simulate):
     assert after(run) == [3, 4, 5, 32, 33]
 
 
-@pytest.mark.xfail(strict=True, reason="the list in braces is not decoded, so it is ignored")
 def test_depbar_waits_for_the_listed_counters_too(simulate):
     """Counters 1 and 2 must be zero although SB0 may be at two; SB2's load is done at 36."""
     loads = "\n".join(f"[B------:R-:W{k}:-:S01] {LOAD.format(4)}" for k in (0, 2))

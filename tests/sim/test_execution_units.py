@@ -121,7 +121,6 @@ FADD R8, R2, R5 ;
     assert run.issues("MOV")[0] - run.issues()[0] == 32
 
 
-@pytest.mark.xfail(strict=True, reason="the operand transfer of FP64 leaves no read_done")
 def test_operand_transfer_is_recorded(simulate):
     """The last cycle of the read is the one before the sources are released."""
     run = simulate("DADD R8, R2, R4 ;")

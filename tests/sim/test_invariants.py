@@ -151,7 +151,6 @@ def test_more_read_ports_never_slow_a_stream(simulate, operands):
     assert ends[-1] == 4 + len(operands)
 
 
-@pytest.mark.xfail(strict=True, reason="idle cycles of a held issue port count as misc")
 def test_states_partition_with_a_long_issue_hold(simulate):
     """The hold after IMAD.WIDE is a parameter; held warps are in `dispatch_stall`."""
     changes = {"sm.issue.wide_hold_cycles": 9}

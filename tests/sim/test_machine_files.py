@@ -132,10 +132,9 @@ TOO_LARGE = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="no upper bound: the engine would index outside its records")
 @pytest.mark.parametrize(("path", "value"), TOO_LARGE.items())
 def test_what_the_engine_cannot_hold_is_an_error(path, value):
-    with pytest.raises(InputError, match=path):
+    with pytest.raises(InputError, match=path.rpartition(".")[0]):
         load("rtx_a6000", "ref", {path: value})
 
 
@@ -209,9 +208,6 @@ def test_bad_files(tmp_path, text, message):
         load(user_file(tmp_path, text))
 
 
-@pytest.mark.xfail(
-    strict=True, raises=RecursionError, reason="circles of `extends` are not noticed"
-)
 def test_a_file_that_extends_itself(tmp_path):
     """A circle is the user's error, not an endless recursion."""
     path = user_file(tmp_path, "")

@@ -13,6 +13,13 @@ ORIGINS = {
     "figure_4_issue_timeline": "paper_fig4_issue_timeline",
     "table_1_issue_cycles": "paper_table1_issue_cycles",
     "table_2_memory_latency": "paper_table2_memory_latency",
+    "sm86_register_ports": "sm86_rtx3060_register_ports",
+    "sm86_register_banks": "sm86_rtx3060_register_banks_2",
+    "sm86_instruction_cache": "sm86_rtx3060_icache_sweep",
+    "sm86_warps_per_subcore": "sm86_rtx3060_warps_per_subcore",
+    "sm86_shared_memory": "sm86_rtx3060_shared_memory_sequences",
+    "sm75_instructions": "instruction_latency",
+    "sm75_issue_distance": "vendor_issue_distance",
 }
 
 

@@ -1,7 +1,7 @@
 """The bench on which experiments run: a few instructions in, cycles out.
 
-Caches are warm unless an experiment says otherwise, and each warp begins with a NOP of stall 0 and yield: its 46 cycles fill the
-instruction buffer.
+Caches are warm unless an experiment says otherwise, and each warp begins with a NOP of stall 0 and
+yield: its 46 cycles fill the instruction buffer.
 """
 
 from __future__ import annotations

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
+
+RTX_3060: Final = "rtx_a6000"  # the same SM
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from .bench import simulate
-from .measurement import Measurement
+from .measurement import RTX_3060, Measurement
 from .published import table
 
-GPU = "rtx_a6000"  # the same SM, but farther from its L2:
-RTX_3060 = {"l2.round_trip": 204}  # a load that hits the L2 takes 222 cycles instead of 249
+NEAR_L2: Final = {"l2.round_trip": 204}  # a load that hits it takes 222 cycles; RTX A6000: 249
 
 CODE = """
 again:
@@ -40,7 +39,7 @@ LIMITS = {64: "up to 64 KB", 128: "64 to 128 KB", 1 << 20: "beyond 128 KB"}
 def cycles_per_instruction(groups: int, **overrides: Any) -> float:
     """Cycles per instruction of the timed block in the second launch."""
     code = CODE.format(block=BLOCK.format(groups=groups))
-    result = simulate(code, GPU, warm="const l1", **RTX_3060, **overrides)
+    result = simulate(code, RTX_3060, warm="const l1", **NEAR_L2, **overrides)
     first, second = result.clock_reads[0].values[-2:]
     return (second - first) / (4 * groups)
 

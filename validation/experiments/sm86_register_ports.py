@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from .bench import events
-from .measurement import Measurement
+from .measurement import RTX_3060, Measurement
 from .published import table
 
-GPU = "rtx_a6000"  # the same SM
 CLOCK_MHZ = 1702  # nominal; it could not be locked
 WARPS = tuple(range(3, 24, 4))  # of two CTAs, all on sub-core 3
 REPEAT = ".repeat {count}\n{code}\n.end"
@@ -27,7 +26,7 @@ GRID_WARPS = 1800 * 512 // 32
 
 def cycles_per_instruction(code: str, count: int) -> float:
     """Cycles per instruction of a sub-core while twelve warps run `code` `count` times."""
-    frame = events(REPEAT.format(count=count, code=code), GPU, WARPS, ctas=2)
+    frame = events(REPEAT.format(count=count, code=code), RTX_3060, WARPS, ctas=2)
     end = frame[frame["opcode"] == "EXIT"]["issue"].min()
     issue = frame["issue"][frame["issue"] < end].iloc[FILLING - 1 :]
     return float(issue.iloc[-1] - issue.iloc[0]) / (len(issue) - 1)

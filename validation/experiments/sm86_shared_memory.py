@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from .bench import clock_difference
-from .measurement import Measurement
+from .measurement import RTX_3060, Measurement
 from .published import table
 
-GPU = "rtx_a6000"  # the same SM
 BEGIN = "[B------:R-:W-:-:S02] CS2R.32 R8, SR_CLOCKLO ;"
 END = "[B{wait}:R-:W-:-:S02] CS2R.32 R10, SR_CLOCKLO ;"
 STORES = 50
@@ -46,7 +45,7 @@ SEQUENCES = {
 
 def cycles(name: str) -> float:
     code, count = SEQUENCES[name]
-    return clock_difference(code, GPU) / count
+    return clock_difference(code, RTX_3060) / count
 
 
 def measurements() -> Iterator[Measurement]:

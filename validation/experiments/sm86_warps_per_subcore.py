@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any
 
 from .bench import simulate
-from .measurement import Measurement
+from .measurement import RTX_3060, Measurement
 from .published import table
-from .sm86_instruction_cache import GPU, RTX_3060
+from .sm86_instruction_cache import NEAR_L2
 
 LENGTH = 4096
 CODE = """
@@ -34,7 +34,7 @@ again:
 
 def cycles_per_ffma(warps: int, **overrides: Any) -> list[float]:
     """Of each warp of a CTA of `warps`."""
-    result = simulate(CODE, GPU, tuple(range(warps)), warm="const l1", **RTX_3060, **overrides)
+    result = simulate(CODE, RTX_3060, tuple(range(warps)), warm="const l1", **NEAR_L2, **overrides)
     clocks = (reads.values[-2:] for reads in result.clock_reads)
     return [(second - first) / LENGTH for first, second in clocks]
 

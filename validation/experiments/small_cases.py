@@ -113,9 +113,7 @@ def cases() -> Iterator[Case]:
     yield published(
         "least stall count of DEPBAR", "depbar_min_stall", partial(least_stall, DEPBAR, before=1)
     )
-    yield published(
-        "constant in the L1.5 only: delay", "const_l0fl_cross_miss", constant_delay
-    )
+    yield published("constant in the L1.5 only: delay", "const_l0fl_cross_miss", constant_delay)
     yield published(
         "FMULs, both sources in one bank: bubbles",
         "fmul_same_bank_bubble",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 from .bench import clock_difference, distance, simulate
 from .measurement import Measurement
@@ -15,7 +16,7 @@ from .published import table
 
 TU102 = "rtx_2080_ti"  # the TITAN RTX has the same die
 TU104 = "rtx_2070_super"  # the RTX 2070 has the same SM
-SCOREBOARD = {"sm.dependence.mode": "scoreboard"}
+SCOREBOARD: dict[str, Any] = {"sm.dependence.mode": "scoreboard"}
 
 PAIR = """
 [B------:R-:W-:-:S01] {first} ;
