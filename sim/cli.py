@@ -362,9 +362,9 @@ app.add_typer(validate_app, name="validate")
 def doctor(as_json: JsonOption = False) -> None:
     """Show versions and optional parts, and run a self-test."""
     from . import doctor as examination
-    from .cli_progress import announce_compilation
+    from .cli_progress import compile_once
 
-    announce_compilation()
+    compile_once()
     findings = examination.examine()
     if as_json:
         _print_json(findings.to_dict())

@@ -7,24 +7,23 @@ from typing import Self, TextIO
 
 import typer
 
-from .compiled import cache_folder
 from .doctor import self_test
-from .gpu.gpu import run as engine
+from .warmup import compile_engine, is_compiled
 
 INTERVAL_S = 0.2  # between two updates
 ERASE = "\r\033[K"
 
 
-def announce_compilation() -> None:
-    """Say why the first simulation of a release takes longer."""
-    cached = cache_folder() / "code" / engine.digest
-    if not any(cached.rglob("*.nbi")):
+def compile_once() -> None:
+    """Compile the engine if it is not in the cache, and say why that takes a while."""
+    if not is_compiled():
         typer.echo("warpwise: compiling the engine, once; this takes about a minute", err=True)
+        compile_engine()
 
 
 def warm_up() -> None:
     """Compile or load the engine, so that this does not count as time of a simulation."""
-    announce_compilation()
+    compile_once()
     self_test()
 
 
