@@ -1,8 +1,9 @@
 # %% [markdown]
 # # How many read ports does a register bank need?
 #
-# The paper's Table 6 asks this for whole applications. Here a stream of FFMAs whose three sources lie in
-# one bank shows the mechanism: with one port an instruction needs three cycles, with three ports one.
+# The paper's Table 6 asks this for whole applications. Here a stream of FFMAs whose three sources
+# lie in one bank shows the mechanism: with one port an instruction needs three cycles, with three
+# ports one.
 
 # %%
 import pandas as pd

@@ -355,6 +355,19 @@ def paper(gpu: GpuOption = "rtx_a6000", as_json: JsonOption = False) -> None:
         raise typer.Exit(FAILED)
 
 
+@validate_app.command(epilog=_examples("warpwise validate measurements"))
+def measurements(as_json: JsonOption = False) -> None:
+    """Compare measurements of other sm_86 and sm_75 cards with the model; takes two minutes."""
+    from .cli_progress import warm_up
+
+    warm_up()
+    report = import_module("warpwise.validation").validate_measurements()
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        typer.echo(str(report))
+
+
 app.add_typer(validate_app, name="validate")
 
 

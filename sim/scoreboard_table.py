@@ -82,8 +82,9 @@ def _bypass(inst: Instruction, timing: Any, gpu: Gpu) -> tuple[int, ...]:
     rows = gpu.sm.bypass
     if inst.unit == Unit.TENSOR:
         return (int(timing.latency),) * (len(board.CLASSES) - 1)
-    if inst.latency_class in ("fp16", "cs2r"):
-        return rows.fp16 if inst.latency_class == "fp16" else rows.cs2r
+    if inst.latency_class in ("fp16", "cs2r", "uniform_load"):
+        row: tuple[int, ...] = getattr(rows, inst.latency_class)
+        return row
     if inst.unit == Unit.UNIFORM:
         return rows.uniform
     return rows.fma if inst.unit in (Unit.FMA, Unit.FMA_HEAVY) else rows.alu

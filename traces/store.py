@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import bisect
 import hashlib
+import io
 import itertools
 import json
 import math
-import io
 import os
 import secrets
 import struct

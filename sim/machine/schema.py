@@ -128,6 +128,7 @@ class Bypass(Section):
     fp16: Row = Field(description="packed FP16")
     cs2r: Row = Field(description="clock reads, 64-bit results")
     uniform: Row = Field(description="producers of the uniform datapath")
+    uniform_load: Row = Field(description="ULDC, UMOV, VOTEU")
     guard: Cycles = Field(description="to the guard of any reader")
 
 

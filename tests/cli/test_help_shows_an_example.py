@@ -5,7 +5,10 @@ from importlib.metadata import version
 
 import pytest
 
-COMMANDS = ["", "run", "trace", "annotate", "gpus", "validate", "validate paper", "doctor"]
+COMMANDS = [
+    *("", "run", "trace", "annotate", "gpus", "doctor"),
+    *("validate", "validate paper", "validate measurements"),
+]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
