@@ -22,8 +22,10 @@ from .sm.coalescer import LANES, coalesce
 
 
 def is_compiled() -> bool:
-    """Whether the engine is in the cache, in this version."""
-    return any((cache_folder() / "code" / gpu.run.digest).rglob("*.nbi"))
+    """Whether the engine is in the cache, in this version, or numba is switched off."""
+    return bool(numba.config.DISABLE_JIT) or any(
+        (cache_folder() / "code" / gpu.run.digest).rglob("*.nbi")
+    )
 
 
 def compile_engine() -> None:

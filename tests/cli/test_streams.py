@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from warpwise.sim import cli_progress
 from warpwise.sim.cli_progress import ERASE, ProgressLine
 
 COMMAND = (sys.executable, "-m", "warpwise.sim")
@@ -118,9 +119,22 @@ def test_warnings_are_sentences_on_stderr(command, launched):
     assert outcome.err.startswith("warpwise: saxpy is compiled for sm_75")
 
 
-def test_compilation_is_announced_once(listing, tmp_path):
+@pytest.mark.parametrize("compiled", [False, True])
+def test_compilation_is_announced_once(monkeypatch, capsys, compiled):
+    done = []
+    monkeypatch.setattr(cli_progress, "is_compiled", lambda: compiled)
+    monkeypatch.setattr(cli_progress, "compile_engine", lambda: done.append(True))
+    cli_progress.compile_once()
+    said = capsys.readouterr().err
+    assert said.startswith("warpwise: compiling the engine, once") is not compiled
+    assert bool(done) is not compiled
+
+
+def test_runs_interpreted(listing, tmp_path):
+    """Without numba's compiler there is nothing to announce, and nothing is cached."""
     environment = {**os.environ, "WARPWISE_CACHE": str(tmp_path), "NUMBA_DISABLE_JIT": "1"}
     run = subprocess.run(
         [*COMMAND, "run", listing], capture_output=True, text=True, env=environment, check=True
     )
-    assert run.stderr.startswith("warpwise: compiling the engine, once")
+    assert run.stderr == ""
+    assert not list(tmp_path.rglob("*.nbi"))
