@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import shutil
 import subprocess
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import InputError
+from .files import cache_folder, whole
 
 
 def find() -> Path:
@@ -28,28 +28,20 @@ def listing(cubin: Path, data: bytes) -> bytes:
     """nvdisasm's JSON for a cubin; a second call for the same content reads the cache."""
     tool = find()
     version = subprocess.run([tool, "--version"], capture_output=True, check=True).stdout
-    cached = _cache_folder() / f"{hashlib.sha256(data + version).hexdigest()}.json"
+    cached = cache_folder() / "disassemblies" / f"{hashlib.sha256(data + version).hexdigest()}.json"
     if cached.is_file():
         return cached.read_bytes()
     run = subprocess.run([tool, "-json", cubin], capture_output=True)
     if run.returncode:
         reason = run.stderr.decode(errors="replace").strip() or f"exit code {run.returncode}"
         raise InputError(f"nvdisasm cannot disassemble {cubin}: {reason}")
-    _write_atomically(cached, run.stdout)
+    _keep(cached, run.stdout)
     return run.stdout
 
 
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "warpwise"
-
-
-def _write_atomically(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all; a cache that cannot be written only costs time."""
-    try:
+def _keep(file: Path, content: bytes) -> None:
+    """Cache a disassembly; where that cannot be done it only costs time."""
+    with suppress(InputError, OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as temporary:
-            temporary.write(content)
-        os.replace(temporary.name, file)
-    except OSError:
-        return
+        with whole(file) as stream:
+            stream.write(content)

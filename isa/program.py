@@ -197,11 +197,3 @@ class Program:
 
     def __len__(self) -> int:
         return len(self.instructions)
-
-    def unknown_opcodes(self) -> dict[str, int]:
-        """Opcodes outside the table and how many static instructions have them."""
-        counts: dict[str, int] = {}
-        for instruction in self.instructions:
-            if not instruction.known:
-                counts[instruction.opcode] = counts.get(instruction.opcode, 0) + 1
-        return counts

@@ -8,7 +8,6 @@ folder is named by a digest of the function's code and of everything it reads or
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from enum import EnumMeta
 from pathlib import Path
@@ -22,11 +21,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
-
-def cache_folder() -> Path:
-    """Folder for everything that can be made again: compiled code, disassemblies."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("WARPWISE_CACHE") or Path(base) / "warpwise")
+from ..isa.files import cache_folder
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

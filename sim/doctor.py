@@ -10,10 +10,10 @@ from typing import Any
 
 from ..isa import nvdisasm
 from ..isa.errors import InputError
+from ..isa.files import cache_folder
 from ..traces import handwritten
 from .api import run
 from .cli_text import table
-from .compiled import cache_folder
 
 # Listing 1 of the paper: three operands in one bank delay the second FFMA by two cycles.
 # The load is there to run, and so to compile, what handles addresses.

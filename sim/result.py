@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .stalls import STATES
+from ..isa.files import whole
+from .stalls import ORDER_VERSION, STATES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,6 +120,7 @@ class KernelResult:
             "ipc_elapsed": self.ipc_elapsed,
             "sm_active_cycles": self.sm_active_cycles,
             "stalls": self.stalls,
+            "stall_order": ORDER_VERSION,
             "statistics": self.statistics,
             "unknown_opcodes": self.unknown,
             "wall_s": self.wall_s,
@@ -221,7 +221,8 @@ class Result:
         """Write the run as `result.json` into `folder`; the file is whole or absent."""
         path = Path(folder) / "result.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(self.to_dict(), indent=1).encode())
+        with whole(path) as stream:
+            stream.write(json.dumps(self.to_dict(), indent=1).encode())
         return path
 
     def __repr__(self) -> str:
@@ -233,31 +234,14 @@ class Result:
         return str(self.stats[columns].to_html(index=False))
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Put `data` into `path`, which afterwards is either as before or complete."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def write_events(kernels: Sequence[KernelResult], path: Path) -> None:
     """Write the events of all kernels to a `.csv` or `.parquet` file."""
-    import io
-
     import pandas as pd
 
     frames = [kernel.events.assign(launch=kernel.launch) for kernel in kernels]
     frame = pd.concat(frames) if len(frames) > 1 else frames[0].drop(columns="launch")
-    buffer = io.BytesIO()
-    if path.suffix == ".parquet":
-        frame.to_parquet(buffer, index=False)
-    else:
-        frame.to_csv(buffer, index=False)
-    write_whole(path, buffer.getvalue())
+    with whole(path) as stream:
+        if path.suffix == ".parquet":
+            frame.to_parquet(stream, index=False)
+        else:
+            frame.to_csv(stream, index=False)

@@ -13,7 +13,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from .compiled import allocate, cache_folder
+from ..isa.files import cache_folder
+from .compiled import allocate
 from .core import instruction, subcore
 from .gpu import gpu
 from .machine.record import MACHINE

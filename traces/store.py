@@ -13,7 +13,6 @@ import itertools
 import json
 import math
 import os
-import secrets
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path as FilePath
-from typing import Annotated, BinaryIO, Final, Literal, TypeAlias, TypeVar
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import zstandard
@@ -30,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..isa import control_bits
 from ..isa.errors import InputError
+from ..isa.files import whole
 from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Kind, Program
 from ..isa.sass import parse_instruction
 from .columns import Block, Builder, Layout, pack, unpack
@@ -145,7 +145,7 @@ class Manifest(Record):
 
 def write(trace: Trace, path: str | os.PathLike[str]) -> str:
     """Write `trace` and return its content hash. The file appears whole or not at all."""
-    with _atomic(FilePath(path)) as stream, zipfile.ZipFile(stream, "w") as archive:
+    with whole(FilePath(path)) as stream, zipfile.ZipFile(stream, "w") as archive:
         content = _write_content(trace, archive)
         manifest = Manifest(
             format="warptrace",
@@ -178,22 +178,6 @@ def read(path: str | os.PathLike[str]) -> Trace:
 
 
 # Writing
-
-
-@contextmanager
-def _atomic(path: FilePath) -> Iterator[BinaryIO]:
-    """A stream that becomes `path` when the block ends without an exception."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with open(partial, "xb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _write_content(trace: Trace, archive: zipfile.ZipFile) -> Content:
