@@ -7,13 +7,17 @@ TRACE := traces/samples/matmul.warptrace
 PACKAGES := $(VENV)/names
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint kernels clean
+.PHONY: demo test slow lint kernels clean
 
 demo: $(VENV)/base
 	$(BIN)/warpwise run $(TRACE) --gpu rtx_a6000
 
 test: $(VENV)/full
 	$(BIN)/pytest
+
+# Whole GPUs, bounds checks, full sweeps: minutes more.
+slow: $(VENV)/full
+	$(BIN)/pytest -m slow
 
 lint: $(VENV)/full
 	$(BIN)/ruff check .
