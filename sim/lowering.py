@@ -15,7 +15,7 @@ from .streams import Streams
 
 _WIDTHS = {64: 1, 128: 2}  # index into the timings for 32, 64 and 128 bits; narrower as 32
 _TENSOR = ("HMMA", "IMMA", "BMMA", "QMMA", "OMMA")
-_PREDICATE_BARRIERS = {"SYNC": core.SYNC, "RED": core.SYNC, "ARV": core.ARRIVE}
+_BARRIERS = {"SYNC": core.SYNC, "RED": core.SYNC, "ARV": core.ARRIVE}
 
 
 def program_table(program: Program, gpu: Gpu) -> Any:
@@ -144,7 +144,7 @@ def _immediate(inst: Instruction, position: int) -> int:
 
 def _set_synchronisation(row: Any, inst: Instruction) -> None:
     if inst.opcode == "BAR":
-        kinds = [_PREDICATE_BARRIERS[m] for m in inst.modifiers if m in _PREDICATE_BARRIERS]
+        kinds = [_BARRIERS[m] for m in inst.modifiers if m in _BARRIERS]
         row.barrier = kinds[0] if kinds else core.SYNC
         row.barrier_id = _immediate(inst, 0)
         row.barrier_warps = -(-_immediate(inst, 1) // WARP_SIZE)

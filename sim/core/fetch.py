@@ -29,7 +29,7 @@ def update_room(sc, machine, warp):
 
 
 @compiled
-def _candidate(sc, greedy, now):
+def _candidate(sc, greedy):
     """The warp that fetches, or -1."""
     room = int(sc.fetch.room) & ~int(sc.fetch.redirecting)
     if room == 0:
@@ -48,7 +48,7 @@ def step(sc, kernel, machine, greedy, now):
 
     `greedy` is the warp that had issued last when the cycle began.
     """
-    warp = _candidate(sc, greedy, now)
+    warp = _candidate(sc, greedy)
     if warp < 0:
         return False
     pc = int(sc.decode.head[u(warp)]) + int(sc.decode.entries[u(warp)])

@@ -179,7 +179,6 @@ def _advance(sc, kernel, machine, warp, pc, now):
                 wheel.post(sc.wheel, now, fetch_at, wheel.REDIRECT, warp, 0, 0, 0)
     else:
         decode.redirect(sc.decode, warp, 0)
-        sc.warps.live &= ~(1 << warp)
         sc.warps.exited |= 1 << warp
     fetch.update_room(sc, machine, warp)
     set_head(sc, kernel, machine, warp, now)

@@ -93,20 +93,19 @@ def _tag(warp, register):
 
 
 @compiled
-def _hits(ports, inst, warp, slot, register):
+def _hits(ports, warp, slot, register):
     return ports.cached[u(register & 1), u(slot)] == _tag(warp, register)
 
 
 @compiled
 def _needs_port(ports, inst, warp, slot, register):
     """Whether operand `slot` reads `register` from the file, and no earlier operand does."""
-    if _hits(ports, inst, warp, slot, register):
+    if _hits(ports, warp, slot, register):
         return False
     for earlier in range(slot):
         first = int(inst.source[u(earlier)])
-        if first <= register < first + int(inst.source_count[u(earlier)]) and not _hits(
-            ports, inst, warp, earlier, register
-        ):
+        named = first <= register < first + int(inst.source_count[u(earlier)])
+        if named and not _hits(ports, warp, earlier, register):
             return False
     return True
 

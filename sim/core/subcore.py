@@ -1,7 +1,7 @@
 """One sub-core: its record, and the order of its stages.
 
 Back to front, so that each latch moves at most once a cycle and a freed one is refilled in the same
-cycle. A visit returns nothing; it leaves in `next_at` the next cycle in which anything can change.
+cycle. A visit leaves in `next_at` the next cycle in which anything can change.
 """
 
 from __future__ import annotations
@@ -59,7 +59,6 @@ def launch(sc, kernel, machine, warp, stream, serial, now):
     """A warp takes place `warp`; it may fetch from the next cycle on."""
     bit = 1 << warp
     sc.warps.resident |= bit
-    sc.warps.live |= bit
     sc.warps.serial[u(warp)] = serial
     sc.warps.position[u(warp)] = stream.path
     sc.warps.left[u(warp)] = stream.length
@@ -146,12 +145,12 @@ def step(sc, sm, kernel, machine, now):
     slot_taken = fetch.step(sc, kernel, machine, greedy, now)
     l0_icache.step(sc, machine, now, slot_taken)
     sc.stalls.counted_until = now + 1
-    sc.next_at = _next_at(sc, machine, issued >= 0, now)
+    sc.next_at = _next_at(sc, issued >= 0, now)
     return issued
 
 
 @compiled
-def _next_at(sc, machine, issued, now):
+def _next_at(sc, issued, now):
     """The next cycle in which a stage has something to do."""
     fetching = int(sc.fetch.room) & ~int(sc.fetch.redirecting)
     if issued or sc.control.latch.full or sc.allocate.latch.full:

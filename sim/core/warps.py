@@ -7,7 +7,6 @@ from .limits import WARPS
 
 State = record(
     ("resident", "i4"),  # warp slots in use
-    ("live", "i4"),  # warps with instructions left to issue
     ("exited", "i4"),  # warps that issued their last instruction and still have some in flight
     ("serial", "i8", WARPS),  # launch order; the highest is the youngest
     ("position", "i8", WARPS),  # next instruction in the array of path elements
