@@ -21,6 +21,7 @@ from .gpu import gpu as whole
 from .gpu.l2 import SET
 from .lowering import kernel_record, program_table
 from .machine.load import Machine
+from .machine.opcode_map import placed
 from .machine.record import to_record
 from .occupancy import Occupancy, occupancy
 from .scoreboard_table import registers_table
@@ -69,10 +70,11 @@ def simulate(
     """
     start = time.perf_counter()
     n_sms = min(sms or machine.gpu.sms, machine.gpu.sms)
-    table = program_table(kernel.program, machine.gpu)
+    program = placed(kernel.program, machine.gpu)
+    table = program_table(program, machine.gpu)
     registers = None
     if machine.gpu.sm.dependence.mode == "scoreboard":
-        registers = registers_table(kernel.program, machine.gpu, table)
+        registers = registers_table(program, machine.gpu, table)
     streams = Streams(kernel, machine.gpu, table)
     place = occupancy(kernel, machine.gpu, n_sms)
     record = kernel_record(kernel, machine.gpu, streams, place.ctas, place.l1_ways)

@@ -9,7 +9,7 @@ from ..isa.program import NO_COUNTER, Access, Instruction, Kind, Program, Space,
 from ..traces.kernel import WARP_SIZE, Kernel
 from .compiled import address, allocate
 from .core import instruction as core
-from .core.limits import SLOTS
+from .core.limits import COUNTERS, SLOTS
 from .machine.schema import AddressTiming, Gpu, Tensor
 from .streams import Streams
 
@@ -25,7 +25,7 @@ def program_table(program: Program, gpu: Gpu) -> Any:
         _set_control(row, inst, gpu)
         _set_registers(row, inst, gpu)
         _set_unit(row, inst, gpu)
-        _set_synchronisation(row, inst)
+        _set_synchronisation(row, inst, gpu)
         if inst.unit == Unit.MEMORY:
             _set_memory(row, inst, gpu)
     return table
@@ -34,13 +34,13 @@ def program_table(program: Program, gpu: Gpu) -> Any:
 def _distance(inst: Instruction, gpu: Gpu) -> int:
     """Cycles to the next issue of the same warp (sm-core 3.6)."""
     stall, issue = inst.control.stall, gpu.sm.issue
-    if stall == 0 and inst.control.yield_:
-        return issue.long_stall_cycles
     if stall > issue.unyielded_stall_limit and not inst.control.yield_:
         return issue.unyielded_stall_cycles
+    if stall == 0 and inst.control.yield_:
+        stall = issue.long_stall_cycles
     if stall <= 1:
         return 2 if inst.control.yield_ else 1
-    return stall
+    return stall.bit_length() if issue.stall_counter == "shift" else stall
 
 
 def _counter(number: int) -> int:
@@ -77,8 +77,19 @@ def _tensor_timing(inst: Instruction, tensor: Tensor) -> tuple[int, int]:
     shape = next(m for m in inst.modifiers if m.isdigit())
     m, shape = (16, shape[2:]) if shape.startswith("16") else (8, shape[1:])
     n, k = int(shape[0]), int(shape[1:])
+    if tensor.timing == "bits":
+        return _timing_by_bits(inst, m * n * k, tensor)
     interval = -(-m * n * k // _tensor_rate(inst, tensor))
     return interval, interval + (tensor.small_latency if k <= 8 else tensor.large_latency)
+
+
+def _timing_by_bits(inst: Instruction, products: int, tensor: Tensor) -> tuple[int, int]:
+    """The authors' formula: half of the cycles are the interval; bits of the second type named."""
+    types = [m for m in inst.modifiers if m[0] in "FSUB" and m[1:].isdigit()]
+    bits = int(types[0][1:]) if types else 1
+    cycles = max(products * bits // 2048 // (2 if "SP" in inst.modifiers else 1), 2)
+    extra = tensor.f32_extra * (inst.name in ("HMMA.16816.F32", "HMMA.1688.F32"))
+    return cycles // 2 + extra, cycles + 2 * extra
 
 
 def _tensor_rate(inst: Instruction, tensor: Tensor) -> int:
@@ -121,14 +132,25 @@ def _set_unit(row: Any, inst: Instruction, gpu: Gpu) -> None:
         row.read_latency = timing.read
     if row.route == core.FIXED and inst.dest_predicates and not inst.dests:
         row.latency = gpu.sm.latency["predicate"].latency
-    if inst.latency_class == "imad_wide":
-        row.hold = gpu.sm.issue.wide_hold_cycles
+    if row.route == core.FIXED:
+        row.result = core.UNIFORM_RESULT if inst.dest_uniforms else _has_result(inst)
+    if _holds_port(inst, gpu):
+        row.hold = gpu.sm.issue.imad_hold_cycles
     if row.route == core.DOUBLE:
         row.beat = gpu.sm.data_path.beat_cycles
         row.per_beat = 1
     if inst.constant and inst.unit != Unit.MEMORY:
         row.constant = _constant_address(*inst.constant) // gpu.sm.l0_constant.line_bytes + 1
     row.clock = inst.opcode in ("CS2R", "S2R") and any("CLOCK" in o.text for o in inst.operands)
+
+
+def _has_result(inst: Instruction) -> int:
+    return core.RESULT if inst.dests or inst.dest_predicates else 0
+
+
+def _holds_port(inst: Instruction, gpu: Gpu) -> bool:
+    every = gpu.sm.issue.imad_hold == "all" and inst.opcode == "IMAD"
+    return every or inst.latency_class == "imad_wide"
 
 
 def _constant_address(bank: int, offset: int) -> int:
@@ -142,18 +164,35 @@ def _immediate(inst: Instruction, position: int) -> int:
     return values[position] if position < len(values) else 0
 
 
-def _set_synchronisation(row: Any, inst: Instruction) -> None:
-    if inst.opcode == "BAR":
+def _set_synchronisation(row: Any, inst: Instruction, gpu: Gpu) -> None:
+    if inst.opcode == "BAR" and gpu.sm.barrier.ids == "single":
+        row.barrier = core.SYNC
+    elif inst.opcode == "BAR":
         kinds = [_BARRIERS[m] for m in inst.modifiers if m in _BARRIERS]
         row.barrier = kinds[0] if kinds else core.SYNC
         row.barrier_id = _immediate(inst, 0)
         row.barrier_warps = -(-_immediate(inst, 1) // WARP_SIZE)
+    elif inst.opcode == "MEMBAR":
+        _set_fence(row, inst, gpu)
+    elif inst.opcode == "LDGDEPBAR":
+        row.commits = max(int(row.write_counter), 0) + 1
+        row.write_counter = -1  # falls with the group, not with the instruction
     elif inst.opcode == "DEPBAR" and "LE" in inst.modifiers:
         row.gate = 1
         row.gate_counter = next((o.index for o in inst.operands if o.kind == Kind.COUNTER), 0)
         row.gate_limit = _immediate(inst, 0)
         listed = "".join(o.text for o in inst.operands if o.text.startswith("{"))
-        row.gate_mask = sum(1 << int(counter) for counter in re.findall(r"\d", listed))
+        if gpu.sm.issue.depbar == "gate":
+            row.gate_mask = sum(1 << int(counter) for counter in re.findall(r"\d", listed))
+
+
+def _set_fence(row: Any, inst: Instruction, gpu: Gpu) -> None:
+    fence = gpu.sm.fence
+    scopes = {"CTA": fence.cta_cycles, "SM": fence.cta_cycles, "SYS": fence.system_cycles}
+    row.fence = next((scopes[m] for m in inst.modifiers if m in scopes), fence.gpu_cycles)
+    if fence.holds == "cta":
+        row.barrier = core.SYNC
+        row.wait_mask = (1 << COUNTERS) - 1
 
 
 def _data_path(inst: Instruction) -> int:
@@ -216,6 +255,7 @@ def _set_memory(row: Any, inst: Instruction, gpu: Gpu) -> None:
     row.path = _data_path(inst)
     row.accesses = inst.access != Access.NONE
     row.stores = inst.access in (Access.STORE, Access.REDUCTION)
+    row.copies = inst.access == Access.ASYNC_COPY
     row.l1tex = inst.space in (Space.GLOBAL, Space.LOCAL, Space.GENERIC)
     row.wavefronts = 1 << width
     row.first_beat = _data_latency(inst, gpu)

@@ -25,13 +25,14 @@ class Occupancy:
 
 
 def _by_registers(kernel: Kernel, gpu: Gpu) -> int:
-    """Registers are allocated per warp, and each sub-core has its own quarter of them."""
+    """Registers are allocated per warp, out of the sub-core's quarter of them or of one pool."""
     limits = gpu.sm.occupancy
     registers = kernel.registers or kernel.program.registers
     if registers == 0:
         return limits.ctas
     per_warp = _round_up(registers * WARP_SIZE, limits.register_unit)
-    warps = limits.registers // SUBCORES // per_warp * SUBCORES
+    pools = SUBCORES if limits.register_pool == "subcore" else 1
+    warps = limits.registers // pools // per_warp * pools
     return warps // kernel.warps_per_cta
 
 

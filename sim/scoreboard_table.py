@@ -36,9 +36,9 @@ def registers_table(program: Program, gpu: Gpu, table: Any) -> Any:
 
 def _ignore_control_bits(timing: Any, inst: Instruction, gpu: Gpu) -> None:
     """Stall counts and counters mean nothing; results that no bypass covers release themselves."""
-    timing.distance = 1
+    timing.distance = gpu.sm.issue.depbar_cycles if timing.gate else 1
     timing.wait_mask = 0
-    timing.gate = 0
+    timing.gate_mask = 0  # of the counters, only those of groups of LDGSTS are kept
     late = timing.route != core.FIXED or gpu.sm.dependence.release == "retire"
     timing.write_counter = board.RESULT if _written(inst) and late else -1
     timing.read_counter = board.SOURCES if _read(inst) else -1

@@ -9,11 +9,12 @@ from __future__ import annotations
 from .compiled import compiled, popcount, record, u
 from .core import readiness
 
-ORDER_VERSION = 1
+ORDER_VERSION = 2
 STATES = (
     "selected",
     "drain",
     "barrier",
+    "membar",
     "branch_resolving",
     "no_instruction",
     "wait",
@@ -27,9 +28,9 @@ STATES = (
     "not_selected",
     "misc",
 )
-SELECTED, DRAIN, BARRIER, BRANCH_RESOLVING, NO_INSTRUCTION, WAIT = 0, 1, 2, 3, 4, 5
-LONG_SCOREBOARD, SHORT_SCOREBOARD, IMC_MISS, LG_THROTTLE, MIO_THROTTLE = 6, 7, 8, 9, 10
-MATH_PIPE_THROTTLE, DISPATCH_STALL, NOT_SELECTED, MISC = 11, 12, 13, 14
+SELECTED, DRAIN, BARRIER, MEMBAR, BRANCH_RESOLVING, NO_INSTRUCTION, WAIT = range(7)
+LONG_SCOREBOARD, SHORT_SCOREBOARD, IMC_MISS, LG_THROTTLE, MIO_THROTTLE = range(7, 12)
+MATH_PIPE_THROTTLE, DISPATCH_STALL, NOT_SELECTED, MISC = range(12, 16)
 
 State = record(
     ("cycles", "i8", len(STATES)),  # warp-cycles in each state
@@ -58,6 +59,7 @@ def count(sc, selected, held, busy, full, cycles):
     left = _take(counts, SELECTED, selected, left, cycles)
     left = _take(counts, DRAIN, int(sc.warps.exited), left, cycles)
     left = _take(counts, BARRIER, int(sc.issue.barrier), left, cycles)
+    left = _take(counts, MEMBAR, int(sc.issue.fenced), left, cycles)
     missing = ~int(sc.decode.valid)
     left = _take(counts, BRANCH_RESOLVING, int(sc.decode.redirected) & missing, left, cycles)
     left = _take(counts, NO_INSTRUCTION, missing, left, cycles)
@@ -65,7 +67,7 @@ def count(sc, selected, held, busy, full, cycles):
     if left == 0:
         return
     dependent = int(sc.dependence.waiting) | int(sc.dependence.gated)
-    long = dependent & int(sc.dependence.long) | int(sc.scoreboard.long)
+    long = dependent & int(sc.dependence.long) | int(sc.scoreboard.long) | int(sc.copies.held)
     left = _take(counts, LONG_SCOREBOARD, long, left, cycles)
     dependent |= int(sc.scoreboard.waiting)
     left = _take(counts, SHORT_SCOREBOARD, dependent, left, cycles)

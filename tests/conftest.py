@@ -78,6 +78,7 @@ def simulate_kernel(
     *,
     sms: int = 1,
     gpu: str = "rtx_a6000",
+    preset: str = "ref",
     events: bool = True,
     window: int | None = None,
     max_cycles: int = 1_000_000,
@@ -89,7 +90,7 @@ def simulate_kernel(
     `changes` sets parameters of the machine by dotted path, `shape` is that of `kernel_text`.
     """
     kernel = parse(kernel_text(code, **shape)).kernels[0]
-    machine = load_machine(gpu, "ref", changes)
+    machine = load_machine(gpu, preset, changes)
     return Run(engine.simulate(kernel, machine, sms, max_cycles, events, window=window))
 
 

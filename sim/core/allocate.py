@@ -9,6 +9,7 @@ from __future__ import annotations
 from .. import events
 from ..compiled import compiled, record, u
 from . import register_file, wheel, writeback
+from .execute import UNITS
 from .instruction import instruction_at
 
 LATCH = record(
@@ -16,10 +17,16 @@ LATCH = record(
     ("warp", "i2"),
     ("pipe", "i1"),  # -1: none
     ("pc", "i4"),
+    ("access", "i8"),
     ("event", "i8"),
 )
 
-State = record(("latch", LATCH))
+FINISHES = 128  # power of two, longer than any fixed latency
+
+State = record(
+    ("latch", LATCH),
+    ("finish_at", "i8", (UNITS, FINISHES)),  # cycles in which a pipe has a result, a ring
+)
 
 
 @compiled
@@ -27,6 +34,21 @@ def hold(sc, latch):
     """A held instruction keeps its pipe one cycle longer."""
     if latch.pipe >= 0:
         sc.execute.free_at[u(latch.pipe)] += 1
+
+
+@compiled
+def _finish_taken(sc, machine, pipe, at):
+    """Whether another instruction of the pipe has its result in cycle `at`."""
+    taken = sc.allocate.finish_at[u(pipe), u(at % FINISHES)] == at
+    return machine.sm.pipes.finish_conflict and taken
+
+
+@compiled
+def _hold_all(sc):
+    """Nothing moves in Allocate and Control."""
+    hold(sc, sc.allocate.latch)
+    if sc.control.latch.full:
+        hold(sc, sc.control.latch)
 
 
 @compiled
@@ -43,11 +65,13 @@ def step(sc, kernel, machine, now):
         reads0, reads1 = register_file.reads_after_cache(ports, inst, warp)
     n_ports = machine.sm.register_file.read_ports
     end = now + inst.window
-    if not register_file.reserve_window(ports, reads0, reads1, now + 1, end, n_ports):
-        hold(sc, latch)
-        if sc.control.latch.full:
-            hold(sc, sc.control.latch)
+    if _finish_taken(sc, machine, latch.pipe, end + inst.latency):
+        _hold_all(sc)
         return
+    if not register_file.reserve_window(ports, reads0, reads1, now + 1, end, n_ports):
+        _hold_all(sc)
+        return
+    sc.allocate.finish_at[u(latch.pipe), u((end + inst.latency) % FINISHES)] = end + inst.latency
     if machine.sm.register_file.cache:
         register_file.update_cache(ports, inst, warp)
     if inst.read_counter >= 0:

@@ -7,6 +7,7 @@ increase and clock reads take their value.
 from __future__ import annotations
 
 from ..compiled import compiled, record
+from . import variable_latency
 from .allocate import LATCH
 from .instruction import FIXED, instruction_at
 
@@ -14,13 +15,26 @@ State = record(("latch", LATCH))
 
 
 @compiled
-def step(sc, kernel):
-    """Hand a fixed-latency instruction to Allocate if its latch is free; others just leave."""
-    latch = sc.control.latch
-    if not latch.full:
-        return
-    if instruction_at(kernel.program, latch.pc).route == FIXED:
+def _go_on(sc, kernel, machine, latch, now):
+    """Hand the instruction on; False if it has to stay."""
+    inst = instruction_at(kernel.program, latch.pc)
+    if inst.route == FIXED:
         if sc.allocate.latch.full:
-            return
+            return False
         sc.allocate.latch = latch
-    latch.full = 0
+    elif machine.sm.local_unit.admit == variable_latency.CONTROL:
+        if not variable_latency.has_room(sc, machine, inst, now):
+            return False
+        warp, pc, event = int(latch.warp), int(latch.pc), latch.event
+        variable_latency.accept(
+            sc, kernel, machine, inst, warp, pc, latch.access, event, now - 1, now
+        )
+    return True
+
+
+@compiled
+def step(sc, kernel, machine, now):
+    """Hand an instruction to Allocate or to its queue; by default the latter took it at issue."""
+    latch = sc.control.latch
+    if latch.full and _go_on(sc, kernel, machine, latch, now):
+        latch.full = 0

@@ -10,12 +10,17 @@ from __future__ import annotations
 from ..compiled import compiled, record, u
 from .limits import COUNTERS, WARPS
 
+# Is a DEPBAR in force?
+OFF = 0
+BEHIND = 1  # for what follows it, until it holds once
+HEAD = 2  # for itself, until it issues
+
 State = record(
     ("value", "i2", (WARPS, COUNTERS)),
     ("raised", "i2", WARPS),  # counters that are not zero
     ("l1tex", "i2", WARPS),  # counters last incremented by a global or local access
     ("head_mask", "i2", WARPS),  # wait mask of the warp's next instruction
-    ("gate_on", "i2", WARPS),  # a DEPBAR is in force
+    ("gate_on", "i2", WARPS),
     ("gate_counter", "i2", WARPS),
     ("gate_limit", "i2", WARPS),
     ("gate_mask", "i2", WARPS),
@@ -40,6 +45,9 @@ def reset(dependence, warp):
 def set_head(dependence, warp, wait_mask):
     """The warp's next instruction waits for the counters in `wait_mask`."""
     dependence.head_mask[u(warp)] = wait_mask
+    if dependence.gate_on[u(warp)] == HEAD:
+        dependence.gate_on[u(warp)] = OFF
+        dependence.gated &= ~(1 << warp)
     _update(dependence, warp)
 
 
@@ -73,9 +81,9 @@ def arm(dependence, warp, inst):
 
 
 @compiled
-def enforce(dependence, warp):
-    """From now on the warp is not ready until its DEPBAR holds."""
-    dependence.gate_on[u(warp)] = 1
+def enforce(dependence, warp, how):
+    """From now on the warp is not ready until its DEPBAR holds (BEHIND or HEAD)."""
+    dependence.gate_on[u(warp)] = how
     _update(dependence, warp)
 
 
@@ -98,7 +106,8 @@ def _update(dependence, warp):
             blocking |= unmet
         else:
             dependence.gated &= ~bit
-            dependence.gate_on[u(warp)] = 0
+            if dependence.gate_on[u(warp)] == BEHIND:
+                dependence.gate_on[u(warp)] = OFF
     if blocking & int(dependence.l1tex[u(warp)]):
         dependence.long |= bit
     else:

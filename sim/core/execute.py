@@ -52,8 +52,11 @@ def special_full(sc):
 def busy(execute, machine, now):
     """Warps whose next instruction finds no free pipe."""
     blocked = 0
+    waits_in_control = machine.sm.local_unit.admit
     for unit in range(FP64):
         warps = int(execute.heads[u(unit)])
+        if unit == XU and waits_in_control:
+            continue
         if warps and pipe_of(execute, machine, unit, now) < 0:
             blocked |= warps
     return blocked

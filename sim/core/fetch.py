@@ -1,13 +1,13 @@
 """The fetch scheduler of a sub-core (sm-core 2.2): one fetch a cycle.
 
-The greedy warp comes first, then the others from youngest to oldest, warps at a barrier last; the
-first with room in its instruction buffer fetches. If the L0I refuses, nobody fetches in that cycle.
+By default the greedy warp comes first, then the others from youngest to oldest; warps at a barrier
+come last. The first with room in its buffer fetches. If the L0I refuses, nobody does in that cycle.
 """
 
 from __future__ import annotations
 
 from ..compiled import compiled, record, u
-from . import decode, l0_icache, warps
+from . import decode, l0_icache, policy
 from .limits import BUFFER
 
 State = record(
@@ -29,7 +29,7 @@ def update_room(sc, machine, warp):
 
 
 @compiled
-def _candidate(sc, greedy):
+def _candidate(sc, machine, greedy):
     """The warp that fetches, or -1."""
     room = int(sc.fetch.room) & ~int(sc.fetch.redirecting)
     if room == 0:
@@ -37,9 +37,7 @@ def _candidate(sc, greedy):
     running = room & ~int(sc.issue.barrier)
     if running:
         room = running
-    if greedy >= 0 and room >> greedy & 1:
-        return greedy
-    return warps.youngest(sc.warps, room)
+    return policy.first(sc, machine.sm.fetch.policy, room, greedy)
 
 
 @compiled
@@ -48,7 +46,7 @@ def step(sc, kernel, machine, greedy, now):
 
     `greedy` is the warp that had issued last when the cycle began.
     """
-    warp = _candidate(sc, greedy)
+    warp = _candidate(sc, machine, greedy)
     if warp < 0:
         return False
     pc = int(sc.decode.head[u(warp)]) + int(sc.decode.entries[u(warp)])

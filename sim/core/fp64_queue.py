@@ -19,11 +19,11 @@ def full(fp64, machine):
 
 
 @compiled
-def push(sc, kernel, machine, inst, warp, pc, event, now):
+def push(sc, kernel, machine, inst, warp, pc, event, issued, now):
     """Transfer the operands; the sources are released when they are at the unit."""
     fp64 = sc.fp64
     operands = machine.sm.fp64.operand_cycles * inst.n_sources
-    begin = max(now + machine.sm.fp64.transfer_cycles, fp64.transfer_free)
+    begin = max(issued + machine.sm.fp64.transfer_cycles, fp64.transfer_free)
     at = begin + operands
     fp64.transfer_free = at
     if inst.read_counter >= 0:

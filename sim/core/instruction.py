@@ -15,6 +15,10 @@ QUEUED = 3  # the sub-core's memory queue
 SYNC = 1  # arrives and waits
 ARRIVE = 2
 
+# Where a fixed-latency result goes, predicates included.
+RESULT = 1
+UNIFORM_RESULT = 2
+
 # Data paths of a granted memory instruction.
 NO_ACCESS = 0  # SHFL, S2R
 L1_LOAD = 1
@@ -37,6 +41,7 @@ INSTRUCTION = record(
     ("read_counter", "i1"),
     ("reuse", "i2"),
     ("hold", "i2"),  # extra cycles that the issue port stays taken
+    ("result", "i2"),  # RESULT, UNIFORM_RESULT or 0
     ("window", "i2"),  # cycles to read the operands
     ("interval", "i4"),  # cycles that the unit's input stays taken
     ("latency", "i4"),
@@ -53,6 +58,9 @@ INSTRUCTION = record(
     ("barrier", "i2"),  # SYNC, ARRIVE or 0
     ("barrier_id", "i2"),
     ("barrier_warps", "i4"),  # 0: all warps of the CTA
+    ("fence", "i2"),  # MEMBAR: cycles that it holds its warp at least
+    ("copies", "i2"),  # LDGSTS
+    ("commits", "i2"),  # LDGDEPBAR: the dependence counter of its group + 1
     ("gate", "i2"),  # DEPBAR
     ("gate_counter", "i2"),
     ("gate_limit", "i2"),

@@ -10,24 +10,21 @@ from .. import stalls
 from ..compiled import compiled, record, u
 from ..events import event_at
 from . import (
+    async_copy,
     decode,
     dependence,
     execute,
     fetch,
-    fp64_queue,
     l0_constant,
-    memory_queue,
-    queue,
+    policy,
     readiness,
     scoreboard,
-    warps,
+    variable_latency,
     wheel,
+    writeback,
 )
 from .instruction import (
-    DOUBLE,
     FIXED,
-    QUEUED,
-    SPECIAL,
     SYNC,
     clock_at,
     count_at,
@@ -39,12 +36,17 @@ from .limits import BUFFER, WARPS
 ISSUE_TO_CONTROL = 1
 COUNTER_VISIBLE = 2  # an increment happens at the end of the first cycle in Control
 
-# Choices of `sm.issue.policy`.
-CGGTY, GTO, OLDEST, LRR = 0, 1, 2, 3
+# Choices of `sm.issue.depbar`, `sm.fence.holds` and `sm.l0_constant.probe`.
+HOLD = 1
+CTA = 1
+ALL = 1
 
 State = record(
     ("stalled", "i4"),  # warps whose stall count or yield has not run out
     ("barrier", "i4"),  # warps that wait at a CTA barrier
+    ("fenced", "i4"),  # warps that wait behind a memory fence
+    ("fence_timer", "i4"),  # of them, those that must wait in any case
+    ("started", "i4"),  # warps that have issued
     ("l1tex_heads", "i4"),  # warps whose next instruction is a global or local access
     ("greedy", "i1"),  # warp that issued last; -1: none yet
     ("free_at", "i8"),  # cycle from which the issue port is free
@@ -66,26 +68,44 @@ def port_held(sc, now):
 
 
 @compiled
-def select(sc, machine, candidates):
-    """The warp that the issue policy prefers."""
-    greedy = int(sc.issue.greedy)
-    policy = machine.sm.issue.policy
-    if policy == LRR:
-        return warps.following(candidates, max(greedy, 0))
-    if policy != OLDEST and greedy >= 0 and candidates >> greedy & 1:
-        return greedy
-    if policy == CGGTY:
-        return warps.youngest(sc.warps, candidates)
-    return warps.oldest(sc.warps, candidates)
+def _absent(sc, kernel, machine, warp):
+    """Line of the warp's constant operand, if it has one that is not in the L0; else -1."""
+    line = instruction_at(kernel.program, sc.decode.head[u(warp)]).constant - 1
+    if line < 0 or kernel.warm_constants or l0_constant.present(sc.constants, machine, line):
+        return -1
+    return line
 
 
 @compiled
-def select_present(sc, kernel, machine, candidates, now):
-    """The first candidate, in the order of `select`, whose constant operand is here; -1: none."""
+def _probe_all(sc, kernel, machine, candidates, now):
+    """As the authors do: warps that cannot issue ask for their operands too, on the way.
+
+    Only a miss of the greedy warp stops the sub-core. -1: nobody issues.
+    """
+    among = int(sc.decode.valid) & ~int(sc.issue.barrier)
+    while among:
+        warp = policy.first(sc, machine.sm.issue.policy, among, int(sc.issue.greedy))
+        among &= ~(1 << warp)
+        line = _absent(sc, kernel, machine, warp)
+        if line < 0:
+            if candidates >> warp & 1:
+                return warp
+        elif warp != sc.issue.greedy:
+            l0_constant.request(sc.constants, warp, line)
+        elif l0_constant.miss(sc.constants, machine, warp, line, now):
+            return -1
+    return -1
+
+
+@compiled
+def select(sc, kernel, machine, candidates, now):
+    """The first candidate, in the order of the policy, whose constant operand is here; -1: none."""
+    if machine.sm.l0_constant.probe == ALL:
+        return _probe_all(sc, kernel, machine, candidates, now)
     while candidates:
-        warp = select(sc, machine, candidates)
-        line = instruction_at(kernel.program, sc.decode.head[u(warp)]).constant - 1
-        if line < 0 or kernel.warm_constants or l0_constant.present(sc.constants, machine, line):
+        warp = policy.first(sc, machine.sm.issue.policy, candidates, int(sc.issue.greedy))
+        line = _absent(sc, kernel, machine, warp)
+        if line < 0:
             return warp
         if l0_constant.miss(sc.constants, machine, warp, line, now):
             return -1
@@ -99,6 +119,8 @@ def set_head(sc, kernel, machine, warp, now):
     bit = 1 << warp
     unit = int(sc.warps.unit[u(warp)])
     sc.execute.heads[u(unit)] &= ~bit
+    for k in range(writeback.RESULT_QUEUES):
+        sc.writeback.heads[u(k)] &= ~bit
     sc.issue.l1tex_heads &= ~bit
     if sc.warps.left[u(warp)] == 0:
         dependence.set_head(sc.dependence, warp, 0)
@@ -106,9 +128,14 @@ def set_head(sc, kernel, machine, warp, now):
     inst = instruction_at(kernel.program, sc.decode.head[u(warp)])
     sc.warps.unit[u(warp)] = inst.unit
     sc.execute.heads[u(inst.unit)] |= bit
+    sc.writeback.heads[u(inst.result)] |= bit
+    async_copy.set_head(sc.copies, machine, warp, inst)
     if inst.l1tex:
         sc.issue.l1tex_heads |= bit
     dependence.set_head(sc.dependence, warp, int(inst.wait_mask))
+    if inst.gate and machine.sm.issue.depbar == HOLD:
+        dependence.arm(sc.dependence, warp, inst)
+        dependence.enforce(sc.dependence, warp, dependence.HEAD)
     if kernel.registers:
         scoreboard.check(sc, kernel, machine, warp, now)
 
@@ -157,7 +184,11 @@ def _stall(sc, machine, inst, warp, now):
     if inst.barrier == SYNC:
         sc.issue.barrier |= 1 << warp
         sc.issue.barrier_id[u(warp)] = inst.barrier_id
-    if inst.gate:
+    elif inst.fence and machine.sm.fence.holds != CTA:
+        sc.issue.fenced |= 1 << warp
+        sc.issue.fence_timer |= 1 << warp
+        wheel.post(sc.wheel, now, now + inst.fence, wheel.FENCE, warp, 0, 0, 0)
+    if inst.gate and machine.sm.issue.depbar != HOLD:
         dependence.arm(sc.dependence, warp, inst)
         gate_at = now + machine.sm.issue.depbar_cycles
         wheel.post(sc.wheel, now, gate_at, wheel.GATE, warp, 0, 0, 0)
@@ -191,19 +222,15 @@ def _send(sc, kernel, machine, inst, warp, pc, access, event, now):
     if inst.route == FIXED:
         pipe = execute.pipe_of(sc.execute, machine, int(inst.unit), now)
         sc.execute.free_at[u(pipe)] = now + inst.interval
-    elif inst.route == SPECIAL:
-        taken = execute.pipe_of(sc.execute, machine, int(inst.unit), now)
-        sc.execute.free_at[u(taken)] = now + inst.interval
-        queue.push(sc.execute.special, now, warp, pc, access, event)
-    elif inst.route == DOUBLE:
-        fp64_queue.push(sc, kernel, machine, inst, warp, pc, event, now)
-    elif inst.route == QUEUED:
-        memory_queue.push(sc.memory_queue, now, warp, pc, access, event)
+        sc.writeback.reserved[u(inst.result)] += machine.sm.result_queue.reserve
+    elif machine.sm.local_unit.admit == variable_latency.ISSUE:
+        variable_latency.accept(sc, kernel, machine, inst, warp, pc, access, event, now, now)
     latch = sc.control.latch
     latch.full = 1
     latch.warp = warp
     latch.pipe = pipe
     latch.pc = pc
+    latch.access = access
     latch.event = event
     sc.issue.free_at = now + 1 + inst.hold
 
@@ -216,6 +243,11 @@ def _issue(sc, sm, kernel, machine, warp, now):
     access = sc.warps.access[u(warp)]
     if inst.accesses:
         sc.warps.access[u(warp)] += 1
+    if inst.copies:
+        async_copy.start(sc.copies, warp)
+    elif inst.commits:
+        async_copy.close(sc, inst, warp, now + COUNTER_VISIBLE, now)
+        dependence.mark(sc.dependence, warp, int(inst.commits) - 1, 1)
     if inst.clock and kernel.clocks:
         clock_at(kernel.clocks, sc.warps.clock[u(warp)]).cycle = now + ISSUE_TO_CONTROL
         sc.warps.clock[u(warp)] += 1
@@ -224,6 +256,7 @@ def _issue(sc, sm, kernel, machine, warp, now):
     counted.cycles += now - sc.issue.issued_at[u(warp)]
     sc.issue.issued_at[u(warp)] = now
     sc.issue.greedy = warp
+    sc.issue.started |= 1 << warp
     l0_constant.forget(sc.constants, warp)
     sc.writeback.in_flight[u(warp)] += 1
     _stall(sc, machine, inst, warp, now)
@@ -243,8 +276,9 @@ def step(sc, sm, kernel, machine, now):
     candidates = readiness.ready(sc) & ~busy & ~full
     held = port_held(sc, now)
     warp = -1
-    if candidates and not held:
-        warp = select_present(sc, kernel, machine, candidates, now)
+    probing = machine.sm.l0_constant.probe == ALL
+    if (candidates or probing) and not held:
+        warp = select(sc, kernel, machine, candidates, now)
         held = now < sc.constants.stop_until
     if warp < 0:
         stalls.count(sc, 0, held, busy, full, 1)

@@ -50,10 +50,9 @@ def present(constants, machine, line):
 
 
 @compiled
-def miss(constants, machine, warp, line, now):
-    """Let `warp` wait for `line`; True if the sub-core stops, which it does once."""
-    bit = 1 << warp
-    constants.waiting |= bit
+def request(constants, warp, line):
+    """Let `warp` wait for `line`, and ask for it unless it is on its way."""
+    constants.waiting |= 1 << warp
     constants.line[u(warp)] = line
     if _find_miss(constants, line) < 0:
         k = 0
@@ -63,6 +62,13 @@ def miss(constants, machine, warp, line, now):
         constants.miss_line[u(k)] = line
         constants.miss_at[u(k)] = NEVER
         constants.queued += 1
+
+
+@compiled
+def miss(constants, machine, warp, line, now):
+    """Let `warp` wait for `line`; True if the sub-core stops, which it does once."""
+    request(constants, warp, line)
+    bit = 1 << warp
     if constants.stopped & bit:
         return False
     constants.stopped |= bit

@@ -22,6 +22,7 @@ State = record(
     ("issued", "i8"),  # next free place
     ("entry", ENTRY, PLACES),  # `at`: issue, later the cycle from which it may be granted
     ("stage_free", "i8"),  # cycle from which the address stage is free
+    ("granted_at", "i8"),  # cycle of the last grant
 )
 
 
@@ -29,6 +30,13 @@ State = record(
 def full(memory_queue, machine):
     """Whether issue must wait for a grant."""
     return memory_queue.issued - memory_queue.granted >= machine.sm.local_unit.capacity
+
+
+@compiled
+def full_before(memory_queue, machine, now):
+    """Whether there was no room before the grants of this cycle."""
+    held = memory_queue.issued - memory_queue.granted + (memory_queue.granted_at == now)
+    return held >= machine.sm.local_unit.capacity
 
 
 @compiled
@@ -86,10 +94,11 @@ def oldest(memory_queue):
 
 
 @compiled
-def take(memory_queue):
+def take(memory_queue, now):
     """The SM takes the oldest instruction; its place is free."""
     entry = oldest(memory_queue)
     memory_queue.granted += 1
+    memory_queue.granted_at = now
     return entry
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..compiled import compiled, u
-from . import execute, fp64_queue, memory_queue
+from . import execute, fp64_queue, memory_queue, variable_latency, writeback
 
 
 @compiled
@@ -12,13 +12,16 @@ def ready(sc):
     held = int(sc.issue.stalled) | int(sc.issue.barrier)
     held |= int(sc.dependence.waiting) | int(sc.dependence.gated)
     held |= int(sc.scoreboard.waiting) | int(sc.constants.waiting)
+    held |= int(sc.issue.fenced) | int(sc.copies.held)
     return int(sc.decode.valid) & ~held
 
 
 @compiled
 def blocked(sc, machine, now):
     """Warps whose next instruction finds its pipe busy, and those that find their queue full."""
-    busy = execute.busy(sc.execute, machine, now)
+    busy = execute.busy(sc.execute, machine, now) | writeback.full(sc, machine)
+    if machine.sm.local_unit.admit == variable_latency.CONTROL:
+        return busy, 0
     if fp64_queue.full(sc.fp64, machine):
         busy |= int(sc.execute.heads[u(execute.FP64)])
     if execute.special_full(sc):

@@ -10,6 +10,7 @@ from .. import stalls
 from ..compiled import compiled, lowest, record, u
 from . import (
     allocate,
+    async_copy,
     control,
     decode,
     dependence,
@@ -41,6 +42,7 @@ SUBCORE = record(
     ("issue", issue.State),
     ("constants", l0_constant.State),
     ("dependence", dependence.State),
+    ("copies", async_copy.State),
     ("scoreboard", scoreboard.State),
     ("control", control.State),
     ("allocate", allocate.State),
@@ -67,7 +69,9 @@ def launch(sc, kernel, machine, warp, stream, serial, now):
     sc.issue.issued_at[u(warp)] = now
     if sc.issue.greedy == warp:  # that was another warp in the same place
         sc.issue.greedy = -1
+    sc.issue.started &= ~bit
     dependence.reset(sc.dependence, warp)
+    async_copy.reset(sc.copies, warp)
     decode.redirect(sc.decode, warp, issue.first_pc(kernel, stream))
     sc.decode.redirected &= ~bit
     fetch.update_room(sc, machine, warp)
@@ -99,26 +103,43 @@ def _happen(sc, kernel, machine, now):
         elif what == wheel.RECHECK:
             scoreboard.check(sc, kernel, machine, warp, now)
         elif what == wheel.GATE:
-            dependence.enforce(sc.dependence, warp)
+            dependence.enforce(sc.dependence, warp, dependence.BEHIND)
         elif what == wheel.RELEASE:
             sc.issue.barrier &= ~(1 << warp)
+        elif what == wheel.FENCE:
+            sc.issue.fence_timer &= ~(1 << warp)
+        elif what == wheel.PLACE:
+            sc.writeback.reserved[u(sc.wheel.counter[u(event)])] -= 1
         else:
             sc.fetch.redirecting &= ~(1 << warp)
         event = wheel.give_back(sc.wheel, event)
 
 
 @compiled
-def reclaimable(sc):
-    """Warps that have exited and have nothing in flight."""
+def _idle(sc, among):
+    """Warps of a mask that have nothing in flight."""
     mask = 0
-    exited = int(sc.warps.exited)
-    while exited:
-        warp = lowest(exited)
-        exited &= exited - 1
+    while among:
+        warp = lowest(among)
+        among &= among - 1
         idle = sc.writeback.in_flight[u(warp)] == 0
         if idle and sc.dependence.raised[u(warp)] == 0:
             mask |= 1 << warp
     return mask
+
+
+@compiled
+def reclaimable(sc):
+    """Warps that have exited and have nothing in flight."""
+    return _idle(sc, int(sc.warps.exited))
+
+
+@compiled
+def _pass_fences(sc):
+    """A fence lets its warp go when its time is over and all before it is done."""
+    over = int(sc.issue.fenced) & ~int(sc.issue.fence_timer)
+    if over:
+        sc.issue.fenced &= ~_idle(sc, over)
 
 
 @compiled
@@ -139,18 +160,19 @@ def step(sc, sm, kernel, machine, now):
     execute.step(sc, kernel, machine, now)
     memory_queue.step(sc, kernel, machine, now)
     allocate.step(sc, kernel, machine, now)
-    control.step(sc, kernel)
+    control.step(sc, kernel, machine, now)
+    _pass_fences(sc)
     greedy = int(sc.issue.greedy)
     issued = issue.step(sc, sm, kernel, machine, now)
     slot_taken = fetch.step(sc, kernel, machine, greedy, now)
     l0_icache.step(sc, machine, now, slot_taken)
     sc.stalls.counted_until = now + 1
-    sc.next_at = _next_at(sc, issued >= 0, now)
+    sc.next_at = _next_at(sc, machine, issued >= 0, now)
     return issued
 
 
 @compiled
-def _next_at(sc, issued, now):
+def _next_at(sc, machine, issued, now):
     """The next cycle in which a stage has something to do."""
     fetching = int(sc.fetch.room) & ~int(sc.fetch.redirecting)
     if issued or sc.control.latch.full or sc.allocate.latch.full:
@@ -159,7 +181,8 @@ def _next_at(sc, issued, now):
         return now + 1
     at = wheel.next_after(sc.wheel, now, NEVER)
     at = min(at, decode.next_at(sc.decode, now))
-    at = min(at, writeback.next_at(sc, sc.warps.exited != 0))
+    emptying = (sc.warps.exited | sc.issue.fenced) != 0
+    at = min(at, writeback.next_at(sc, machine, emptying))
     at = min(at, execute.next_at(sc.execute, now))
     at = min(at, memory_queue.next_at(sc.memory_queue, now))
     at = min(at, l0_icache.next_at(sc, now))

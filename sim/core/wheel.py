@@ -19,6 +19,8 @@ GATE = 1  # a DEPBAR takes effect
 RELEASE = 2  # a CTA barrier lets the warp go
 REDIRECT = 3  # the target of a taken branch may be fetched
 RECHECK = 4  # the scoreboards may let the warp issue
+FENCE = 5  # a memory fence has held its warp long enough
+PLACE = 6  # a place in the result queue is free
 
 
 State = record(

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from .. import events
 from ..compiled import compiled, record, u
-from . import queue, wheel
+from . import async_copy, queue, wheel
 from .instruction import instruction_at
 from .limits import BANKS, NEVER, WARPS
 
+RESULT_QUEUES = 3  # by `INSTRUCTION.result`; the first stands for no result
+
 State = record(
     ("fixed", queue.queue_of(64)),  # result queue, by arrival
+    ("reserved", "i2", RESULT_QUEUES),  # places taken at issue, if `sm.result_queue` says so
+    ("written_at", "i8", RESULT_QUEUES),  # the same: cycle of the last write
+    ("heads", "i4", RESULT_QUEUES),  # warps whose next instruction has a result for a queue
     ("awaited", "i8"),  # fixed-latency instructions in flight with a write counter
     ("special", queue.queue_of(16)),  # by the cycle of the write
     ("load", queue.queue_of(256)),  # by the cycle of the first beat; one latch serves them in order
@@ -34,6 +39,8 @@ def retire(sc, kernel, entry, cycle, now):
     sc.writeback.in_flight[u(warp)] -= 1
     inst = instruction_at(kernel.program, entry.pc)
     visible = max(cycle, now) + 1
+    if inst.copies:
+        async_copy.done(sc, warp, entry.access, visible, now)
     if inst.write_counter >= 0:
         counter = int(inst.write_counter)
         wheel.post(sc.wheel, now, visible, wheel.COUNTER, warp, counter, -1, entry.pc)
@@ -72,7 +79,30 @@ def _take_ports(results, first, count, cycle):
 
 
 @compiled
-def _write_fixed(sc, kernel, n_ports, now):
+def full(sc, machine):
+    """Warps whose next result finds no place, if places are taken at issue."""
+    results = sc.writeback
+    if not machine.sm.result_queue.reserve:
+        return 0
+    warps = 0
+    for queue_number in range(1, RESULT_QUEUES):
+        if results.reserved[u(queue_number)] >= machine.sm.result_queue.entries:
+            warps |= int(results.heads[u(queue_number)])
+    return warps
+
+
+@compiled
+def _give_place_back(sc, inst, cycle, now):
+    """A result's place in its queue can be used in the cycle of the write."""
+    sc.writeback.written_at[u(inst.result)] = cycle
+    if cycle <= now:
+        sc.writeback.reserved[u(inst.result)] -= 1
+    else:
+        wheel.post(sc.wheel, now, cycle, wheel.PLACE, 0, inst.result, 0, 0)
+
+
+@compiled
+def _write_fixed(sc, kernel, machine, n_ports, now):
     """Every fixed-latency result that arrived before `now` finds its write cycle, oldest first."""
     results = sc.writeback
     while queue.length(results.fixed) and queue.front(results.fixed).at < now:
@@ -80,9 +110,13 @@ def _write_fixed(sc, kernel, n_ports, now):
         inst = instruction_at(kernel.program, entry.pc)
         first, count = int(inst.dest), int(inst.dest_count)
         cycle = entry.at + 1
+        if machine.sm.result_queue.reserve:
+            cycle = max(cycle, results.written_at[u(inst.result)] + 1)
         while not _ports_free(results, first, min(count, BANKS), cycle, n_ports):
             cycle += 1
         cycle = _take_ports(results, first, count, cycle)
+        if machine.sm.result_queue.reserve and inst.result:
+            _give_place_back(sc, inst, cycle, now)
         retire(sc, kernel, entry, cycle, now)
         if inst.write_counter >= 0:
             results.awaited -= 1
@@ -147,17 +181,18 @@ def push_fixed(sc, inst, at, warp, pc, event):
 def step(sc, kernel, machine, now):
     """Write what is due, in order of precedence."""
     n_ports = machine.sm.register_file.write_ports
-    _write_fixed(sc, kernel, n_ports, now)
+    _write_fixed(sc, kernel, machine, n_ports, now)
     _write_special(sc, kernel, n_ports, now)
     _write_load(sc, kernel, n_ports, now)
 
 
 @compiled
-def next_at(sc, exiting):
+def next_at(sc, machine, emptying):
     """The next cycle with work; fixed-latency results count only if somebody waits for one."""
     results = sc.writeback
     at = NEVER
-    if queue.length(results.fixed) and (exiting or results.awaited):
+    awaited = emptying or results.awaited or machine.sm.result_queue.reserve
+    if queue.length(results.fixed) and awaited:
         at = queue.front(results.fixed).at + 1
     if queue.length(results.special):
         at = min(at, queue.front(results.special).at)

@@ -16,7 +16,6 @@ from pydantic import ValidationError
 from ...isa.errors import InputError
 from .schema import Gpu
 
-PRESETS: dict[str, dict[str, Any]] = {"ref": {}}
 SOURCES = ("measured", "paper", "vendor", "authors", "fitted", "assumed", "user")
 _ABSTRACT = {"ampere", "turing", "blackwell"}
 
@@ -54,6 +53,11 @@ def names() -> list[str]:
     return sorted(p for p in _files() if p not in _ABSTRACT)
 
 
+def presets() -> list[str]:
+    """The presets that ship, by the names that `--preset` takes."""
+    return ["ref", *sorted(_preset_files())]
+
+
 def load(
     gpu: str = "rtx_a6000", preset: str = "ref", overrides: Mapping[str, Any] | None = None
 ) -> Machine:
@@ -61,13 +65,11 @@ def load(
 
     Raises InputError for unknown names, keys and values out of bounds.
     """
-    if preset not in PRESETS:
-        raise InputError(f"unknown preset '{preset}'; there is: {', '.join(PRESETS)}")
     key, table = _read(gpu)
+    table = _merge(table, _preset(preset, table.get("arch", "")))
     sources: dict[str, Source] = {}
     plain = _strip_sources(table, "", sources)
-    changes = {**PRESETS[preset], **(overrides or {})}
-    for path, value in changes.items():
+    for path, value in (overrides or {}).items():
         _set(plain, path, value)
         sources[path] = Source("user")
     try:
@@ -91,6 +93,23 @@ def parse_override(text: str) -> tuple[str, Any]:
 def _files() -> dict[str, Any]:
     folder = resources.files(__package__)
     return {p.name[:-5]: p for p in folder.iterdir() if p.name.endswith(".toml")}
+
+
+def _preset_files() -> dict[str, Any]:
+    folder = resources.files(__package__) / "presets"
+    return {p.name[:-5]: p for p in folder.iterdir() if p.name.endswith(".toml")}
+
+
+def _preset(name: str, arch: str) -> dict[str, Any]:
+    """What a preset changes on an architecture; `ref` changes nothing."""
+    if name == "ref":
+        return {}
+    files = _preset_files()
+    if name not in files:
+        raise InputError(f"unknown preset '{name}'; there is: {', '.join(presets())}")
+    table = tomllib.loads(files[name].read_text())
+    by_arch = table.pop("arch", {})
+    return _merge(table, by_arch.get(arch, {}))
 
 
 def _read(gpu: str, users: tuple[str, ...] = ()) -> tuple[str, dict[str, Any]]:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Cycles = Annotated[int, Field(ge=0)]
+Policy = Literal["cggty", "gto", "oldest", "lrr", "lri"]
 
 
 class Section(BaseModel):
@@ -37,12 +38,16 @@ class Occupancy(Section):
     ctas: Count = Field(le=32, description="CTA slots of an SM")
     registers: Count = Field(description="32-bit registers of an SM")
     register_unit: Count = Field(description="allocation unit of registers, per warp")
+    register_pool: Literal["subcore", "sm"] = Field(
+        description="whose registers a CTA's warps share: each sub-core has its own, or one pool"
+    )
     shared_kib: Count = Field(description="most shared memory of an SM")
     shared_unit_bytes: Count = Field(description="allocation unit of shared memory, per CTA")
     shared_reserved_bytes: int = Field(ge=0, description="taken by the system, per CTA")
 
 
 class Fetch(Section):
+    policy: Policy = Field(description="which warp with room fetches; see sm.issue.policy")
     buffer_entries: Count = Field(le=8, description="instruction buffer entries of a warp")
     redirect_delay: Cycles = Field(description="from a taken branch's issue to the target's fetch")
     perfect: bool = Field(description="every fetch hits the L0I")
@@ -84,6 +89,9 @@ class L1I(Tags):
     mshrs: Count = Field(le=64, description="lines that may be missing at once")
     request_latency: Cycles = Field(description="from the L0I's port to the look-up in the L1I")
     reply_latency: Cycles = Field(description="from the look-up to the line in the L0I")
+    port: Literal["round_robin", "fixed"] = Field(
+        description="who sends a request: demands before prefetches, in turn; or sub-core 0 first"
+    )
 
 
 class L0Constant(Tags):
@@ -92,18 +100,28 @@ class L0Constant(Tags):
     most_lines = 64
 
     stop_cycles: Cycles = Field(description="cycles in which a miss lets no warp issue")
+    probe: Literal["candidate", "all"] = Field(
+        description="who looks up: the warp to issue, or all that are not behind it in the order"
+    )
 
 
 class Issue(Section):
-    policy: Literal["cggty", "gto", "oldest", "lrr"] = Field(
+    policy: Policy = Field(
         description="which ready warp issues: greedy then youngest, greedy then oldest, oldest, "
-        "loose round robin"
+        "loose round robin, greedy then least recently issued"
+    )
+    stall_counter: Literal["linear", "shift"] = Field(
+        description="the stall counter drops by one in each cycle, or is halved"
     )
     long_stall_cycles: Cycles = Field(le=127, description="distance after stall count 0 with yield")
     unyielded_stall_limit: Cycles = Field(description="largest stall count honoured without yield")
     unyielded_stall_cycles: Cycles = Field(description="distance beyond that limit, without yield")
+    depbar: Literal["gate", "hold"] = Field(
+        description="DEPBAR issues and holds what follows, or waits itself (first counter only)"
+    )
     depbar_cycles: Count = Field(description="from DEPBAR's issue until it gates its warp")
-    wide_hold_cycles: Cycles = Field(description="issue port held after IMAD.WIDE")
+    imad_hold: Literal["wide", "all"] = Field(description="which IMADs hold the issue port")
+    imad_hold_cycles: Cycles = Field(description="issue port held after such an IMAD")
 
 
 class Dependence(Section):
@@ -140,7 +158,19 @@ class RegisterFile(Section):
     cache: bool = Field(description="the register-file cache exists")
 
 
+class ResultQueue(Section):
+    """Fixed-latency results in front of the write ports: a regular and a uniform queue."""
+
+    reserve: bool = Field(description="places are taken at issue, one is written in a cycle")
+    entries: Count = Field(description="places of each queue, if they are taken at issue")
+
+
 class Pipes(Section):
+    opcode_map: Literal["hardware", "authors"] = Field(
+        description="units of F2FP, I2I, POPC, FMNMX, ...: the hardware's, or those of the authors"
+    )
+    fp16_on_integer_pipe: bool = Field(description="packed FP16 may also use the integer pipe")
+    finish_conflict: bool = Field(description="one result of a pipe in a cycle; Allocate waits")
     fp32_on_integer_pipe: bool = Field(description="FP32 may also use the integer pipe")
     fp16_pipe: bool = Field(description="packed FP16 has a pipe of its own")
 
@@ -156,6 +186,10 @@ class Latency(Section):
 class Tensor(Section):
     """Dense multiply-accumulates of a sub-core per cycle, by input and accumulator."""
 
+    timing: Literal["rate", "bits"] = Field(
+        description="interval by the rates below, or M N K bits / 4096, bits as the opcode says"
+    )
+    f32_extra: Cycles = Field(description="bits only: added for HMMA.16816.F32 and HMMA.1688.F32")
     f16_f16: Count = Field(description="half floats, half accumulator")
     f16_f32: Count = Field(description="half floats, float accumulator")
     bf16_f32: Count = Field(description="bfloat16, float accumulator")
@@ -189,6 +223,9 @@ class AddressTiming(Section):
 
 class LocalUnit(Section):
     capacity: Count = Field(le=8, description="memory instructions issued and not granted")
+    admit: Literal["issue", "control"] = Field(
+        description="where a variable-latency instruction waits for its unit: issue, or Control"
+    )
     load_global: AddressTiming = Field(description="LDG, LDL, LD and atomics")
     load_global_uniform: AddressTiming = Field(description="the same, one address")
     store_global: AddressTiming = Field(description="STG, STL, ST, with per-thread address")
@@ -220,6 +257,9 @@ class DataPath(Section):
 
 class MemoryUnit(Section):
     grant_interval: Count = Field(description="cycles between two grants of an SM")
+    arbiter: Literal["round_robin", "fixed"] = Field(
+        description="which sub-core is served: in turn, or the first that has an instruction"
+    )
     pending_requests: Count = Field(le=128, description="loads that may be outstanding")
 
 
@@ -238,7 +278,27 @@ class L1D(Section):
 
 
 class Barrier(Section):
-    latency: Count = Field(description="issue of the last BAR to the first issue after it")
+    latency: Cycles = Field(description="issue of the last BAR to the first issue after it")
+    ids: Literal["decoded", "single"] = Field(
+        description="number, count and ARV as encoded, or each BAR as SYNC of the whole CTA"
+    )
+
+
+class Fence(Section):
+    """MEMBAR, by the scope in its name."""
+
+    holds: Literal["warp", "cta"] = Field(
+        description="its own warp; or all warps of the CTA meet, then the SM issues nothing"
+    )
+    cta_cycles: Cycles = Field(description="issue of MEMBAR.CTA to the next issue, at least")
+    gpu_cycles: Cycles = Field(description="the same, MEMBAR.GPU")
+    system_cycles: Cycles = Field(description="the same, MEMBAR.SYS")
+
+
+class AsyncCopy(Section):
+    commit: Literal["group", "wait"] = Field(
+        description="LDGDEPBAR closes a group of LDGSTS, or waits until all are done"
+    )
 
 
 class Sm(Section):
@@ -252,6 +312,7 @@ class Sm(Section):
     dependence: Dependence
     bypass: Bypass
     register_file: RegisterFile
+    result_queue: ResultQueue
     pipes: Pipes
     latency: dict[str, Latency]
     tensor: Tensor
@@ -261,6 +322,8 @@ class Sm(Section):
     memory_unit: MemoryUnit
     l1d: L1D
     barrier: Barrier
+    fence: Fence
+    async_copy: AsyncCopy
 
 
 class L2(Section):

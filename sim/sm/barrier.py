@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import stalls
 from ..compiled import compiled, lowest, record, u
 from ..core import wheel
 from ..core.limits import CTAS, SUBCORES
@@ -12,16 +13,22 @@ State = record(
     ("arrived", "i2", (CTAS, BARRIERS)),
     ("needed", "i2", (CTAS, BARRIERS)),  # warps; 0: all live warps of the CTA
     ("live", "i2", CTAS),  # warps of the CTA that have not exited
+    ("fence", "i4", (CTAS, BARRIERS)),  # cycles for which a fence stops the SM at the release
 )
 
 
 @compiled
 def _release(sm, machine, cta_slot, number, now):
     """Let every warp go that waits at this barrier."""
-    visible = now + machine.sm.barrier.latency
+    visible = now + max(machine.sm.barrier.latency, 1)
     sm.barrier.arrived[u(cta_slot), u(number)] = 0
+    stop = int(sm.barrier.fence[u(cta_slot), u(number)])
+    sm.barrier.fence[u(cta_slot), u(number)] = 0
     for s in range(SUBCORES):
         sc = sm.subcores[u(s)]
+        if stop:
+            stalls.catch_up(sc, machine, now)
+            sc.issue.free_at = max(sc.issue.free_at, now + stop)
         waiting = int(sc.issue.barrier)
         while waiting:
             warp = lowest(waiting)
@@ -51,6 +58,8 @@ def arrive(sc, sm, machine, inst, warp, now):
     number = int(inst.barrier_id)
     sm.barrier.arrived[u(cta_slot), u(number)] += 1
     sm.barrier.needed[u(cta_slot), u(number)] = inst.barrier_warps
+    fence = max(int(inst.fence), int(sm.barrier.fence[u(cta_slot), u(number)]))
+    sm.barrier.fence[u(cta_slot), u(number)] = fence
     _release_if_complete(sm, machine, cta_slot, number, now)
 
 

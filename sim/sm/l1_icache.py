@@ -19,6 +19,8 @@ DEMAND = 0
 PREFETCH = SUBCORES
 CONSTANT = 2 * SUBCORES
 
+FIXED_ORDER = 1  # choice of `sm.l1i.port`
+
 State = record(
     ("tags", tags.tags(LINES)),
     ("head", "i8"),
@@ -167,9 +169,26 @@ def _grant_prefetch(sm, machine, now):
 
 
 @compiled
+def _grant_in_order(sm, machine, now):
+    """As the authors do: sub-core 0 first, prefetches of its before demands of the others."""
+    for s in range(SUBCORES):
+        sc = sm.subcores[u(s)]
+        if sc.constants.queued or sc.l0i.queued:
+            sm.l1i.last_demand = s - 1
+            _grant_demand(sm, machine, now)
+            return
+        if _prefetch_due(sc, machine):
+            sm.l1i.last_prefetch = s - 1
+            _grant_prefetch(sm, machine, now)
+            return
+
+
+@compiled
 def grant(sm, machine, now):
     """At the end of a cycle, one request of a sub-core enters the link."""
-    if not _grant_demand(sm, machine, now):
+    if machine.sm.l1i.port == FIXED_ORDER:
+        _grant_in_order(sm, machine, now)
+    elif not _grant_demand(sm, machine, now):
         _grant_prefetch(sm, machine, now)
 
 

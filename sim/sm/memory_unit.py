@@ -22,6 +22,7 @@ from ..core.limits import NEVER, SUBCORES
 from . import l1_data, outbox
 
 LOADS = 128  # pending request table
+FIXED_ORDER = 1  # choice of `sm.memory_unit.arbiter`
 
 PENDING = record(
     ("subcore", "i2"),
@@ -212,7 +213,7 @@ def _grant(sm, kernel, machine, s, now):
     """Take a sub-core's oldest memory instruction."""
     sc = sm.subcores[u(s)]
     stalls.catch_up(sc, machine, now)
-    entry = memory_queue.take(sc.memory_queue)
+    entry = memory_queue.take(sc.memory_queue, now)
     sc.next_at = now  # a place in its queue is free
     inst = instruction_at(kernel.program, entry.pc)
     unit = sm.memory
@@ -255,8 +256,9 @@ def step(sm, kernel, machine, now):
     unit = sm.memory
     if now < unit.free_at:
         return
+    first = 0 if machine.sm.memory_unit.arbiter == FIXED_ORDER else int(unit.last) + 1
     for k in range(SUBCORES):
-        s = (int(unit.last) + 1 + k) % SUBCORES
+        s = (first + k) % SUBCORES
         if _may_grant(sm, kernel, machine, s, now):
             _grant(sm, kernel, machine, s, now)
             return

@@ -135,7 +135,7 @@ def failure(sm):
     bad = int(sm.out.overflow) + int(sm.inbox.overflow)
     for s in range(SUBCORES):
         sc = sm.subcores[u(s)]
-        bad += int(sc.wheel.overflow) + int(sc.fp64.waiting.overflow)
+        bad += int(sc.copies.overflow) + int(sc.wheel.overflow) + int(sc.fp64.waiting.overflow)
         bad += int(sc.writeback.fixed.overflow) + int(sc.writeback.special.overflow)
         bad += int(sc.writeback.load.overflow) + int(sc.execute.special.overflow)
     return bad != 0

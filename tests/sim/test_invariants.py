@@ -153,7 +153,7 @@ def test_more_read_ports_never_slow_a_stream(simulate, operands):
 
 def test_states_partition_with_a_long_issue_hold(simulate):
     """The hold after IMAD.WIDE is a parameter; held warps are in `dispatch_stall`."""
-    changes = {"sm.issue.wide_hold_cycles": 9}
+    changes = {"sm.issue.imad_hold_cycles": 9}
     run = simulate("@repeat 5 IMAD.WIDE R6, R4, R8, R10 ;", block=256, changes=changes)
     assert run.stalls["misc"] == 0
 
