@@ -1,7 +1,7 @@
-"""Where an instruction of variable latency goes: to its unit, FP64's or memory's queue (sm-core 4.4).
+"""Where an instruction of variable latency goes: its unit, FP64's or memory's queue (sm-core 4.4).
 
-By default it issues only if there is room. The authors' simulator lets it issue and wait in Control,
-where it blocks the sub-core (`sm.local_unit.admit`).
+By default it issues only if there is room. The authors' simulator lets it issue and wait in
+Control, where it blocks the sub-core (`sm.local_unit.admit`).
 """
 
 from __future__ import annotations

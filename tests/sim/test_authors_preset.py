@@ -46,8 +46,10 @@ def test_listing_2_with_a_halved_stall_counter(authors, stall, clocks):
 
 @pytest.mark.parametrize(
     ("control", "cycles"),
-    [("-:S01", 1), ("-:S02", 2), ("-:S03", 2), ("-:S04", 3), ("-:S07", 3), ("-:S08", 4)]
-    + [("-:S15", 4), ("Y:S00", 6), ("Y:S01", 2)],
+    [
+        *[("-:S01", 1), ("-:S02", 2), ("-:S03", 2), ("-:S04", 3), ("-:S07", 3), ("-:S08", 4)],
+        *[("-:S15", 4), ("Y:S00", 6), ("Y:S01", 2)],
+    ],
 )
 def test_halved_stall_counts(authors, control, cycles):
     run = authors(f"{FILL}[B------:R-:W-:{control}] FADD R1, R2, R5 ;\nFADD R3, R2, R5 ;")
