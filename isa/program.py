@@ -194,6 +194,7 @@ class Program:
     constants: dict[int, bytes] = field(default_factory=dict)  # bank -> initial content
     global_image: bytes = b""  # initial content of global variables
     relocations: tuple[Relocation, ...] = ()
+    control_bits: bool = True  # False: the source has none; `Control` of each instruction is void
 
     def __len__(self) -> int:
         return len(self.instructions)

@@ -49,6 +49,12 @@ def run(
                 f"{machine.gpu.arch}: its timing is that of {machine.gpu.arch}",
                 stacklevel=2,
             )
+        if not one.program.control_bits and machine.gpu.sm.dependence.mode == "control_bits":
+            warnings.warn(
+                f"{one.name}: the trace has no control bits; scoreboards stand in for them, "
+                "which takes a few per cent more cycles (the program's cubin would restore them)",
+                stacklevel=2,
+            )
         state = engine.simulate(
             one, machine, sms, max_cycles, events, clock_reads or one.clock_reads, progress
         )
@@ -81,6 +87,7 @@ def _result(state: engine.RunState) -> KernelResult:
         statistics=_statistics(state),
         instructions=tuple(inst.text for inst in kernel.program.instructions),
         counts=state.counts,
+        scoreboards=bool(state.record.registers),
         unknown=_unknown(kernel, state.streams.weights),
         clock_reads=_clock_reads(state) if state.record.clocks else (),
         event_rows=state.events if state.record.events else None,

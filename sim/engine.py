@@ -64,6 +64,7 @@ def simulate(
 ) -> RunState:
     """Simulate one kernel on a cold GPU.
 
+    A kernel without control bits runs with scoreboards, whatever the machine has (sm-core 7.1).
     `sms` uses only the first so many SMs; `window` shortens the windows between SMs and L2 (any
     length up to the L2's round trip gives the same cycles). Raises DeadlockError if the kernel
     makes no progress or runs past `max_cycles`.
@@ -73,7 +74,7 @@ def simulate(
     program = placed(kernel.program, machine.gpu)
     table = program_table(program, machine.gpu)
     registers = None
-    if machine.gpu.sm.dependence.mode == "scoreboard":
+    if machine.gpu.sm.dependence.mode == "scoreboard" or not program.control_bits:
         registers = registers_table(program, machine.gpu, table)
     streams = Streams(kernel, machine.gpu, table)
     place = occupancy(kernel, machine.gpu, n_sms)

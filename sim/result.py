@@ -56,6 +56,7 @@ class KernelResult:
     statistics: dict[str, float]
     instructions: tuple[str, ...] = field(repr=False)
     counts: NDArray[Any] = field(repr=False)  # issues and cycles per PC
+    scoreboards: bool = False  # kept dependent code apart, instead of control bits
     unknown: dict[str, float] = field(default_factory=dict)  # opcode -> share of warp_inst
     clock_reads: tuple[ClockReads, ...] = field(default=(), repr=False)
     event_rows: NDArray[Any] | None = field(default=None, repr=False)
@@ -122,6 +123,7 @@ class KernelResult:
             "stalls": self.stalls,
             "stall_order": ORDER_VERSION,
             "statistics": self.statistics,
+            "scoreboards": self.scoreboards,
             "unknown_opcodes": self.unknown,
             "wall_s": self.wall_s,
             "warp_inst_per_s": self.warp_inst / self.wall_s if self.wall_s else 0.0,

@@ -9,12 +9,25 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .experiments import figure_4, listing_1, listing_2, listing_4, small_cases, table_1, table_2
+from .experiments import (
+    figure_2,
+    figure_4,
+    listing_1,
+    listing_2,
+    listing_3,
+    listing_4,
+    small_cases,
+    table_1,
+    table_2,
+)
 from .experiments.case import Case, Row
 from .report import Report, aligned
 
 SCHEMA = 1
-EXPERIMENTS = (listing_1, listing_2, listing_4, figure_4, table_1, table_2, small_cases)
+EXPERIMENTS = (
+    *(listing_1, listing_2, listing_3, listing_4),
+    *(figure_2, figure_4, table_1, table_2, small_cases),
+)
 
 
 def cases() -> Iterator[Case]:

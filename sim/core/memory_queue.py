@@ -1,7 +1,7 @@
 """The memory queue and address stage of a sub-core (sm-core 6.4).
 
-An instruction takes a place at issue and gives it back at the grant. The address stage is in order;
-it is entered three cycles after issue at the earliest, in a cycle with free register read ports.
+An instruction takes a place at issue and gives it back at the grant. The address stage is in order:
+an instruction holds it from the cycle in which it reads its registers, when their ports are free.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from .limits import NEVER
 from .queue import ENTRY
 
 PLACES = 8  # power of two, the largest capacity
-ISSUE_TO_ENTRY = 3  # Control, latch, queue
 
 State = record(
     ("granted", "i8"),  # ring positions: oldest not granted,
@@ -52,17 +51,17 @@ def push(memory_queue, now, warp, pc, access, event):
 
 
 @compiled
-def _entry_at(memory_queue):
+def _entry_at(memory_queue, machine):
     """When the next instruction may enter the address stage, ports permitting."""
     entry = memory_queue.entry[u(memory_queue.entered % PLACES)]
-    return max(entry.at + ISSUE_TO_ENTRY, memory_queue.stage_free)
+    return max(entry.at + machine.sm.local_unit.issue_to_read, memory_queue.stage_free)
 
 
 @compiled
 def step(sc, kernel, machine, now):
     """The oldest waiting instruction reads its registers and enters the address stage."""
     memory_queue = sc.memory_queue
-    if memory_queue.entered == memory_queue.issued or _entry_at(memory_queue) > now:
+    if memory_queue.entered == memory_queue.issued or _entry_at(memory_queue, machine) > now:
         return
     entry = memory_queue.entry[u(memory_queue.entered % PLACES)]
     inst = instruction_at(kernel.program, entry.pc)
@@ -70,7 +69,7 @@ def step(sc, kernel, machine, now):
         return
     memory_queue.entered += 1
     memory_queue.stage_free = now + inst.occupancy
-    delayed_issue = now - ISSUE_TO_ENTRY
+    delayed_issue = now - machine.sm.local_unit.issue_to_read
     entry.at = delayed_issue + inst.grant
     released = delayed_issue + inst.read_latency
     if inst.read_counter >= 0 and not inst.read_with_result:
@@ -103,8 +102,8 @@ def take(memory_queue, now):
 
 
 @compiled
-def next_at(memory_queue, now):
+def next_at(memory_queue, machine, now):
     """The next cycle in which an instruction may enter the address stage."""
     if memory_queue.entered == memory_queue.issued:
         return NEVER
-    return max(_entry_at(memory_queue), now + 1)
+    return max(_entry_at(memory_queue, machine), now + 1)

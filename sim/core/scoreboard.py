@@ -47,6 +47,7 @@ State = record(
     ("issued_at", "i8", (WARPS, NUMBERS)),  # of the last writer with a bypass
     ("writer", "i4", (WARPS, NUMBERS)),  # its PC
     ("readers", "i2", (WARPS, NUMBERS)),  # instructions that have not read the register yet
+    ("releases", "i2", WARPS),  # events that are still to come
 )
 
 
@@ -133,6 +134,8 @@ def reserve(sc, kernel, machine, inst, warp, pc, now):
         board.issued_at[u(warp), u(register)] = now
         board.writer[u(warp), u(register)] = pc
         board.pending[u(warp), u(register)] += inst.write_counter == RESULT
+    board.releases[u(warp)] += inst.write_counter == RESULT
+    board.releases[u(warp)] += inst.read_counter == SOURCES
     if inst.read_counter == SOURCES and machine.sm.dependence.consumers:
         for k in range(registers.n_read):
             board.readers[u(warp), u(registers.read[u(k)])] += 1
@@ -142,6 +145,7 @@ def reserve(sc, kernel, machine, inst, warp, pc, now):
 def release(board, kernel, machine, warp, pc, what):
     """An instruction has read its sources, or its results are written."""
     registers = registers_at(kernel.registers, pc)
+    board.releases[u(warp)] -= 1
     if what == RESULT:
         for k in range(registers.n_written):
             register = registers.written[u(k)]

@@ -122,7 +122,7 @@ def _idle(sc, among):
     while among:
         warp = lowest(among)
         among &= among - 1
-        idle = sc.writeback.in_flight[u(warp)] == 0
+        idle = sc.writeback.in_flight[u(warp)] == 0 and sc.scoreboard.releases[u(warp)] == 0
         if idle and sc.dependence.raised[u(warp)] == 0:
             mask |= 1 << warp
     return mask
@@ -184,7 +184,7 @@ def _next_at(sc, machine, issued, now):
     emptying = (sc.warps.exited | sc.issue.fenced) != 0
     at = min(at, writeback.next_at(sc, machine, emptying))
     at = min(at, execute.next_at(sc.execute, now))
-    at = min(at, memory_queue.next_at(sc.memory_queue, now))
+    at = min(at, memory_queue.next_at(sc.memory_queue, machine, now))
     at = min(at, l0_icache.next_at(sc, now))
     at = min(at, l0_constant.next_at(sc.constants))
     if readiness.ready(sc):

@@ -223,6 +223,7 @@ class AddressTiming(Section):
 
 class LocalUnit(Section):
     capacity: Count = Field(le=8, description="memory instructions issued and not granted")
+    issue_to_read: Count = Field(description="issue to the read of the address registers")
     admit: Literal["issue", "control"] = Field(
         description="where a variable-latency instruction waits for its unit: issue, or Control"
     )

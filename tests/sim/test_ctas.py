@@ -105,3 +105,11 @@ def test_a_new_warp_inherits_nothing_from_the_one_before(simulate, control):
     """CTA 1 takes the place of CTA 0 and issues three cycles after its first fetch."""
     run = simulate(f"NOP ;\n[B------:{control}] EXIT ;", grid=2, changes=ONE_CTA)
     assert run.issues(cta=1)[0] == run.column("fetch", cta=1)[0] + 3
+
+
+def test_a_place_is_free_only_when_the_scoreboards_are(simulate):
+    """The first CTA ends with its MUFU's write-back, whose release the next CTA must not see."""
+    code = "@repeat 11 [B------:R-:W-:Y:S01] NOP ;\nMUFU.RCP R2, R2 ;"
+    changes = {"sm.occupancy.ctas": 1, "sm.dependence.mode": "scoreboard"}
+    run = simulate(code, grid=2, changes=changes)
+    assert len(run.issues("MUFU")) == 2

@@ -1,6 +1,12 @@
 """Dependence counters, wait masks, DEPBAR (sm-core 1.8, 3.3, 6.3)."""
 
+from dataclasses import replace
+
 import pytest
+
+from warpwise.sim import engine
+from warpwise.sim.machine.load import load
+from warpwise.traces.handwritten import parse
 
 LOAD = "LDG.E R{}, [R2.64] ;"  # per-lane address, 32 bits, L1 hit: result after 32, sources 11
 
@@ -77,3 +83,16 @@ def test_counters_belong_to_the_warp(simulate):
     young, old = run.issues("LDG", warp=4)[0], run.issues("LDG", warp=0)[0]
     assert young < old
     assert run.issues("NOP", warp=4) == [young + 32]
+
+
+def test_a_kernel_without_control_bits_runs_with_scoreboards(sass):
+    """The load's reader would issue at once; the scoreboard holds it until the result is there."""
+    text = sass("LDG.E R4, [R2.64] ;\nFADD R6, R4, R4 ;")
+    with_bits = parse(text).kernels[0]
+    program = replace(with_bits.program, control_bits=False)
+    without = replace(with_bits, program=program)
+    distances = []
+    for kernel in (with_bits, without):
+        rows = engine.simulate(kernel, load("rtx_a6000"), 1, events=True).events
+        distances.append(int(rows["issue"][1] - rows["issue"][0]))
+    assert distances == [1, 32]

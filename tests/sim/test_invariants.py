@@ -47,6 +47,7 @@ TEMPLATES = [
     "LDGSTS.E [R{b}], [R{p}.64] ; @addr base={n}00 stride=4",
     "BAR.SYNC 0x0",
     "BAR.ARV 0x1, 0x20",
+    "LDGDEPBAR",
     "DEPBAR.LE SB0, 0x1",
     "MEMBAR.SC.GPU",
     "@!PT LDG.E R{a}, [R{p}.64]",
@@ -85,7 +86,12 @@ def kernels(draw):
         "block": draw(st.integers(1, 12)) * 32 - draw(st.sampled_from([0, 0, 9])),
         "grid": draw(st.integers(1, 7)),
         "warm": draw(st.sampled_from(["", "icache", "icache l1"])),
-        "changes": {"sm.occupancy.ctas": draw(st.sampled_from([1, 16]))},  # 1: places are refilled
+        "changes": {
+            "sm.occupancy.ctas": draw(st.sampled_from([1, 16])),  # 1: places are refilled
+            "sm.issue.policy": draw(st.sampled_from(["cggty", "cggty", "gto", "lrr", "lri"])),
+            "sm.dependence.mode": draw(st.sampled_from(["control_bits"] * 3 + ["scoreboard"])),
+        },
+        "preset": draw(st.sampled_from(["ref", "ref", "authors"])),
     }
     return code, shape
 
@@ -149,6 +155,21 @@ def test_more_read_ports_never_slow_a_stream(simulate, operands):
     ]
     assert ends == sorted(ends, reverse=True)
     assert ends[-1] == 4 + len(operands)
+
+
+subcores = st.sets(st.integers(0, 3), min_size=2, max_size=2).map(sorted)
+
+
+@examples
+@given(st.lists(statements(), min_size=1, max_size=8), subcores)
+def test_equal_warps_end_alike_wherever_they_run(simulate, code, where):
+    """Two warps on any two sub-cores: the same cycles, since all are served in turn."""
+    ends = []
+    for active in ([0, 1], where):
+        shape = {"block": 128, "active": " ".join(map(str, active)), "warm": "icache l1"}
+        run = simulate("\n".join(code), **shape)
+        ends.append([run.issues("EXIT", warp=warp)[-1] for warp in active])
+    assert ends[0] == ends[1]
 
 
 def test_states_partition_with_a_long_issue_hold(simulate):

@@ -65,11 +65,26 @@ def test_greedy_warp_first_then_the_youngest(simulate):
         ("gto", [0, 4, 8, 12]),  # greedy, then the oldest
         ("oldest", [0, 4, 8, 12]),
         ("lrr", [4, 8, 12, 0] * 9 + [4, 8, 12, 0]),  # one instruction each, nine NOPs and EXIT
+        ("lri", [0, 12, 8, 4]),  # they arrived at the barrier in the order 12, 8, 4, 0
     ],
 )
 def test_other_policies(simulate, policy, order):
     run = simulate(filled("@repeat 9 NOP ;"), changes={"sm.issue.policy": policy}, **FOUR_WARPS)
     assert [warp for _, _, warp in runs(issuers(run))] == order
+
+
+def test_least_recently_issued_shares_the_slots(simulate):
+    """Stall count 2 and four warps: CGGTY serves two of them first, LRI all in turn."""
+    code = filled(f"@repeat 8 {control(2)} NOP ;")
+    last = {}
+    for policy in ("cggty", "lri"):
+        run = simulate(code, changes={"sm.issue.policy": policy}, **FOUR_WARPS)
+        last[policy] = sorted(
+            run.issues("NOP", warp=w)[-1] - max(run.issues("BAR")) for w in (0, 4, 8, 12)
+        )
+    assert last["cggty"][1] - last["cggty"][0] == 1
+    assert last["cggty"][2] - last["cggty"][1] > 10
+    assert last["lri"][3] - last["lri"][0] == 3
 
 
 def test_oldest_first_knows_no_greed(simulate):

@@ -99,14 +99,14 @@ FFMA R11, R16, R18, R20 ;"""
 
 
 def test_variable_latency_reads_wait_for_booked_ports(simulate):
-    """An FFMA with three reads of bank 0 at t-1 has booked t+2, t+3 and t+4; the load reads in t+5.
+    """An FFMA with three reads of bank 0 at t+2 has booked t+5, t+6 and t+7; the load reads in t+8.
 
-    Unhindered it would read in t + 3, with its result at t + 32.
+    Unhindered it would read in t + 6 (figure 2 of the paper), with its result at t + 32.
     """
-    load = "[B------:R-:W0:-:S02] LDG.E R10, [R2.64] ;\n[B0-----:R-:W-:-:S01] MOV R1, R10 ;"
+    load, mov = "[B------:R-:W0:-:S02] LDG.E R10, [R2.64]", "[B0-----:R-:W-:-:S01] MOV R1, R10"
     results = []
-    for before in ("FFMA R5, R4, R6, R8", "FADD R5, R4, R7"):
-        run = simulate(f"{before} ;\n{load}")
+    for between in ("FFMA R5, R4, R6, R8", "FADD R5, R4, R7"):
+        run = simulate(f"{load} ;\n{between} ;\n{mov} ;")
         results.append(run.issues("MOV")[0] - run.issues("LDG")[0])
     assert results == [34, 32]
 

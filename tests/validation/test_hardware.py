@@ -10,6 +10,7 @@ from warpwise.validation.experiments.published import FOLDER, listing, table
 COLLECTION = Path(__file__).parents[2].parent / "shared" / "hwdata"
 ORIGINS = {
     "listings": "paper_listings",
+    "figure_2_timeline": "paper_fig2_timeline",
     "figure_4_issue_timeline": "paper_fig4_issue_timeline",
     "table_1_issue_cycles": "paper_table1_issue_cycles",
     "table_2_memory_latency": "paper_table2_memory_latency",
