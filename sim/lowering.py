@@ -296,6 +296,8 @@ def kernel_record(kernel: Kernel, gpu: Gpu, streams: Streams, occupancy: int, l1
     record.ctas_per_sm = occupancy
     record.l1_ways = l1_ways
     record.parameter_lines = -(-_parameter_bytes(kernel.program) // gpu.l2.line_bytes)
+    fences = bool(streams.table["fence"].any())
+    record.acknowledges = fences or gpu.sm.memory_unit.exit_waits_for_stores
     record.warm_icache = "icache" in kernel.warm
     record.warm_constants = "const" in kernel.warm
     record.warm_l1 = "l1" in kernel.warm

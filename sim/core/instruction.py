@@ -122,6 +122,7 @@ KERNEL = record(
     ("ctas_per_sm", "i8"),
     ("parameter_lines", "i8"),  # 128-byte lines of constant bank 0
     ("l1_ways", "i8"),  # left by shared memory
+    ("acknowledges", "i2"),  # somebody waits for the L2's answers to stores
     ("warm_icache", "i2"),
     ("warm_l1", "i2"),
     ("warm_constants", "i2"),

@@ -62,6 +62,7 @@ def launch(sc, kernel, machine, warp, stream, serial, now):
     bit = 1 << warp
     sc.warps.resident |= bit
     sc.warps.serial[u(warp)] = serial
+    sc.warps.unacknowledged[u(warp)] = 0
     sc.warps.position[u(warp)] = stream.path
     sc.warps.left[u(warp)] = stream.length
     sc.warps.access[u(warp)] = stream.access
@@ -116,22 +117,24 @@ def _happen(sc, kernel, machine, now):
 
 
 @compiled
-def _idle(sc, among):
-    """Warps of a mask that have nothing in flight."""
+def _idle(sc, among, stores):
+    """Warps of a mask that have nothing in flight; with `stores`, all of theirs acknowledged."""
     mask = 0
     while among:
         warp = lowest(among)
         among &= among - 1
         idle = sc.writeback.in_flight[u(warp)] == 0 and sc.scoreboard.releases[u(warp)] == 0
+        if stores and sc.warps.unacknowledged[u(warp)]:
+            continue
         if idle and sc.dependence.raised[u(warp)] == 0:
             mask |= 1 << warp
     return mask
 
 
 @compiled
-def reclaimable(sc):
+def reclaimable(sc, machine):
     """Warps that have exited and have nothing in flight."""
-    return _idle(sc, int(sc.warps.exited))
+    return _idle(sc, int(sc.warps.exited), machine.sm.memory_unit.exit_waits_for_stores)
 
 
 @compiled
@@ -139,7 +142,7 @@ def _pass_fences(sc):
     """A fence lets its warp go when its time is over and all before it is done."""
     over = int(sc.issue.fenced) & ~int(sc.issue.fence_timer)
     if over:
-        sc.issue.fenced &= ~_idle(sc, over)
+        sc.issue.fenced &= ~_idle(sc, over, True)
 
 
 @compiled

@@ -17,6 +17,7 @@ State = record(
     ("cta", "i4", WARPS),
     ("number", "i2", WARPS),  # in its CTA
     ("unit", "i2", WARPS),  # of the next instruction
+    ("unacknowledged", "i4", WARPS),  # stores on their way to the L2, if somebody asks
 )
 
 

@@ -61,7 +61,7 @@ def _serve(gpu, machine, unit, request):
     at = l2.serve(gpu.l2, gpu.dram, machine, request)
     if request.kind == outbox.WRITE:
         gpu.stores_done = max(gpu.stores_done, at)
-    else:
+    if request.kind != outbox.WRITE or request.id:
         outbox.answer(unit, at, request.kind, request.id)
 
 

@@ -261,6 +261,9 @@ class MemoryUnit(Section):
     arbiter: Literal["round_robin", "fixed"] = Field(
         description="which sub-core is served: in turn, or the first that has an instruction"
     )
+    exit_waits_for_stores: bool = Field(
+        description="a warp keeps its place until the L2 has acknowledged its stores"
+    )
     pending_requests: Count = Field(le=128, description="loads that may be outstanding")
 
 

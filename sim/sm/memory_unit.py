@@ -18,7 +18,7 @@ from ..core.instruction import (
     instruction_at,
     line_at,
 )
-from ..core.limits import NEVER, SUBCORES
+from ..core.limits import NEVER, SUBCORES, WARPS
 from . import l1_data, outbox
 
 LOADS = 128  # pending request table
@@ -179,15 +179,36 @@ def _load(sm, kernel, machine, s, entry, inst, access, delay, now):
 
 
 @compiled
-def _store(sm, kernel, machine, inst, access, delay, now):
+def _sender(sm, kernel, s, warp, lines):
+    """What a store's answer is known by: 0 if nobody waits for it, else the warp, by its serial."""
+    if not kernel.acknowledges:
+        return 0
+    warps = sm.subcores[u(s)].warps
+    warps.unacknowledged[u(warp)] += lines
+    return (warps.serial[u(warp)] * SUBCORES + s) * WARPS + warp
+
+
+@compiled
+def acknowledge(sm, sender, now):
+    """The L2 has taken a line of a store; the warp may have left its place since."""
+    warp, s = sender % WARPS, sender // WARPS % SUBCORES
+    sc = sm.subcores[u(s)]
+    if sc.warps.serial[u(warp)] == sender // (WARPS * SUBCORES):
+        sc.warps.unacknowledged[u(warp)] -= 1
+        sc.next_at = min(sc.next_at, now)
+
+
+@compiled
+def _store(sm, kernel, machine, s, warp, inst, access, delay, now):
     """A write goes through to the L2."""
+    sender = _sender(sm, kernel, s, warp, int(access.lines))
     for k in range(access.lines):
         line = line_at(kernel.lines, access.first + k)
         if not machine.sm.l1d.store_allocates or inst.path == L2_WRITE:
             l1_data.drop_sectors(sm.l1d, line.line, int(line.sectors))
         elif l1_data.find(sm.l1d, line.line) < 0:
             l1_data.allocate(sm.l1d, machine, kernel.l1_ways, line.line)
-        outbox.push(sm, now, delay, outbox.WRITE, line.line, int(line.sectors), 0)
+        outbox.push(sm, now, delay, outbox.WRITE, line.line, int(line.sectors), sender)
 
 
 @compiled
@@ -231,7 +252,7 @@ def _grant(sm, kernel, machine, s, now):
             _load(sm, kernel, machine, s, entry, inst, access, delay, now)
             return
         if inst.path == L1_STORE or inst.path == L2_WRITE:
-            _store(sm, kernel, machine, inst, access, delay, now)
+            _store(sm, kernel, machine, s, int(entry.warp), inst, access, delay, now)
     if inst.stores:
         writeback.retire(sc, kernel, entry, begin + late, now)
     else:

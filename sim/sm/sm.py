@@ -56,6 +56,8 @@ def _take_replies(sm, machine, now):
             return
         if reply.kind == outbox.INSTRUCTION:
             l1_icache.refill(sm, machine, reply.id, now)
+        elif reply.kind == outbox.WRITE:
+            memory_unit.acknowledge(sm, reply.id, now)
         else:
             memory_unit.refill(sm, reply.id, now)
         box.head += 1
@@ -73,9 +75,9 @@ def _synchronise(sc, sm, kernel, machine, pc, now):
 
 
 @compiled
-def _reclaim(sc, sm, now):
+def _reclaim(sc, sm, machine, now):
     """Give back the places of warps that are done."""
-    done = subcore.reclaimable(sc)
+    done = subcore.reclaimable(sc, machine)
     warp = 0
     while done:
         if done & 1:
@@ -120,7 +122,7 @@ def run(sm, kernel, machine, until, stop_at_release):
                 sm.progress_at = now
                 _synchronise(sc, sm, kernel, machine, pc, now)
             if sc.warps.exited:
-                _reclaim(sc, sm, now)
+                _reclaim(sc, sm, machine, now)
         l1_icache.grant(sm, machine, now)
         cta.launch_due(sm, kernel, machine, now)
         if stop_at_release and sm.cta.released:

@@ -200,3 +200,12 @@ def test_occupancy_without_the_limits_of_hardware(block, registers, authors, har
     kernel = parse(SMALL.format(block=block, registers=registers - 1)).kernels[0]
     ctas = [occupancy(kernel, load("rtx_a6000", p).gpu, 84).ctas for p in ("authors", "ref")]
     assert ctas == [authors, hardware]
+
+
+def test_a_place_is_kept_until_stores_are_acknowledged(authors):
+    """An SM holds one CTA of 1024 threads; the second waits for the stores of the first."""
+    cycles = [
+        authors("STG.E [R2.64], R4 ;", without=switch, block=1024, grid=2).cycles
+        for switch in ("", "sm.memory_unit.exit_waits_for_stores")
+    ]
+    assert cycles[0] - cycles[1] > 200

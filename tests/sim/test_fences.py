@@ -37,3 +37,12 @@ def test_other_warps_go_on(simulate):
 def test_latencies_are_parameters(simulate):
     changes = {"sm.fence.gpu_cycles": 300}
     assert wait(simulate(f"{FILL}MEMBAR.SC.GPU ;\nFADD R1, R2, R5 ;", changes=changes)) == 300
+
+
+def test_a_fence_waits_for_its_stores_at_the_l2(simulate):
+    """The answer to a store takes the L2's round trip from its grant, 11 cycles after issue."""
+    store = "STG.E [R2.64], R4 ;\n"
+    run = simulate(
+        f"{FILL}{store}MEMBAR.SC.CTA ;\nFADD R1, R2, R5 ;", changes={"l2.round_trip": 500}
+    )
+    assert 500 < run.issues("FADD")[0] - run.issues("STG")[0] < 540
