@@ -138,8 +138,8 @@ def run_launch(cubin: str | Path, launch: LaunchFile) -> Trace:
     """Emulate all launches in order, compare the buffers that have a `check`, return the trace."""
     buffers = {name: first_content(launch, name) for name in launch.buffer}
     device = Device()
-    programs = device.load_module(cubin).kernels
     placed = Buffers(device.memory, list(buffers.values()))
+    programs = device.load_module(cubin).kernels
     kernels = []
     for number, spec in enumerate(launch.launch):
         program = programs[find_kernel(programs, spec.kernel)]

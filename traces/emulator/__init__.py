@@ -45,8 +45,8 @@ def emulate(
     `shared` is dynamic shared memory in bytes. A cubin with one kernel needs no name.
     """
     device = Device()
-    program = only_kernel(cubin, device.load_module(cubin, kernel))
     buffers = Buffers(device.memory, arrays_of(args))
+    program = only_kernel(cubin, device.load_module(cubin, kernel))
     result = emulate_program(device, program, grid, block, args, buffers, shared)
     buffers.copy_back()
     return Trace((result,), source=source_name(cubin), producer=PRODUCER)
