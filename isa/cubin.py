@@ -24,7 +24,11 @@ def load(path: str | os.PathLike[str], kernel: str | None = None) -> dict[str, P
 
     `kernel` is the full name or, for a mangled one, the plain function name.
     """
-    binary = Binary(path)
+    return programs(Binary(path), kernel)
+
+
+def programs(binary: Binary, kernel: str | None = None) -> dict[str, Program]:
+    """The same for a cubin that has been read."""
     wanted = binary.kernels if kernel is None else (find_kernel(binary.kernels, kernel),)
     for name in wanted:
         if binary.needs_linking(name):

@@ -35,14 +35,25 @@ class Symbol:
     section: str
     value: int
     is_function: bool
+    size: int = 0  # bytes
+    is_variable: bool = False
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A `__device__` or `__constant__` variable: where it lies in the image or in bank 3."""
+
+    offset: int
+    size: int
+    constant: bool
 
 
 class Binary:
     """A cubin: sections by name, symbols in file order."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        self.data = _read(self.path)
+    def __init__(self, cubin: str | os.PathLike[str] | bytes) -> None:
+        self.path = Path("cubin in memory" if isinstance(cubin, bytes) else cubin)
+        self.data = cubin if isinstance(cubin, bytes) else _read(self.path)
         elf = _open(self.path, self.data)
         self.arch = _arch(self.path, elf)
         sections = list(elf.iter_sections())
@@ -107,6 +118,19 @@ class Binary:
             self.size(".nv.global")
         )
 
+    def variables(self) -> dict[str, Variable]:
+        """The variables that a host program can read and write, by symbol."""
+        starts = {
+            ".nv.global.init": (0, False),
+            ".nv.global": (self._zeros_at(), False),
+            ".nv.constant3": (0, True),
+        }
+        return {
+            s.name: Variable(starts[s.section][0] + s.value, s.size, starts[s.section][1])
+            for s in self.symbols
+            if s.is_variable and s.section in starts
+        }
+
     def relocations(self) -> tuple[Relocation, ...]:
         """Addresses that constant bank 4 is to hold."""
         return tuple(
@@ -169,6 +193,8 @@ def _symbols(elf: Any, sections: list[str]) -> list[Symbol]:
             section=sections[index] if isinstance(index := symbol["st_shndx"], int) else "",
             value=int(symbol["st_value"]),
             is_function=symbol["st_info"]["type"] == "STT_FUNC",
+            size=int(symbol["st_size"]),
+            is_variable=symbol["st_info"]["type"] == "STT_OBJECT",
         )
         for symbol in (table.iter_symbols() if table else ())
     ]

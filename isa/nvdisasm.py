@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import shutil
 import subprocess
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,7 +32,10 @@ def listing(cubin: Path, data: bytes) -> bytes:
     cached = cache_folder() / "disassemblies" / f"{hashlib.sha256(data + version).hexdigest()}.json"
     if cached.is_file():
         return cached.read_bytes()
-    run = subprocess.run([tool, "-json", cubin], capture_output=True)
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as copy:  # `data` may be in no file
+        copy.write(data)
+        copy.flush()
+        run = subprocess.run([tool, "-json", copy.name], capture_output=True)
     if run.returncode:
         reason = run.stderr.decode(errors="replace").strip() or f"exit code {run.returncode}"
         raise InputError(f"nvdisasm cannot disassemble {cubin}: {reason}")

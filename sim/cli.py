@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -98,6 +98,9 @@ KernelOption = Annotated[
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
+]
+CoverageOption = Annotated[
+    bool, typer.Option("--coverage", help="Show which opcodes of real kernels can be emulated.")
 ]
 
 
@@ -371,9 +374,11 @@ def measurements(as_json: JsonOption = False) -> None:
 app.add_typer(validate_app, name="validate")
 
 
-@app.command(epilog=_examples("warpwise doctor"))
-def doctor(as_json: JsonOption = False) -> None:
+@app.command(epilog=_examples("warpwise doctor", "warpwise doctor --coverage"))
+def doctor(as_json: JsonOption = False, coverage: CoverageOption = False) -> None:
     """Show versions and optional parts, and run a self-test."""
+    if coverage:
+        return _show_coverage(as_json)
     from . import doctor as examination
     from .cli_progress import compile_once
 
@@ -385,6 +390,17 @@ def doctor(as_json: JsonOption = False) -> None:
         typer.echo(str(findings))
     if not findings.works:
         raise typer.Exit(FAILED)
+
+
+def _show_coverage(as_json: bool) -> None:
+    """What the emulator executes of the opcodes of real kernels."""
+    from ..traces.emulator.coverage import coverage
+
+    parts = coverage()
+    if as_json:
+        _print_json({"schema": 1, "coverage": [asdict(part) for part in parts]})
+    else:
+        typer.echo("\n".join(map(str, parts)))
 
 
 @contextmanager

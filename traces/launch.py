@@ -24,9 +24,10 @@ from pydantic import (
     model_validator,
 )
 
+from ..isa.cubin import find_kernel
 from ..isa.errors import InputError
-from .emulator import PRODUCER, EmulationError, choose_kernel, emulate_program
-from .emulator.memory import GlobalMemory
+from .emulator import PRODUCER, Device, EmulationError, emulate_program
+from .emulator.arguments import Buffers
 from .kernel import Trace
 
 DTYPES = {
@@ -136,15 +137,17 @@ def _explain(error: ValidationError) -> str:
 def run_launch(cubin: str | Path, launch: LaunchFile) -> Trace:
     """Emulate all launches in order, compare the buffers that have a `check`, return the trace."""
     buffers = {name: first_content(launch, name) for name in launch.buffer}
-    programs = [choose_kernel(cubin, spec.kernel) for spec in launch.launch]
-    memory = GlobalMemory(list(buffers.values()), programs[0].global_image)
+    device = Device()
+    placed = Buffers(device.memory, list(buffers.values()))
+    programs = device.load_module(cubin).kernels
     kernels = []
-    for number, (spec, program) in enumerate(zip(launch.launch, programs, strict=True)):
+    for number, spec in enumerate(launch.launch):
+        program = programs[find_kernel(programs, spec.kernel)]
         args = arguments(launch, number, buffers)
         kernels.append(
-            emulate_program(program, spec.grid, spec.block, args, memory, spec.shared, number)
+            emulate_program(device, program, spec.grid, spec.block, args, placed, spec.shared)
         )
-    memory.copy_back()
+    placed.copy_back()
     for name, content in buffers.items():
         compare_with_check(launch, name, content)
     return Trace(tuple(kernels), source=str(cubin), producer=PRODUCER)

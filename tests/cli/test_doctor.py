@@ -30,3 +30,11 @@ def test_missing_parts_are_named(command, monkeypatch):
     monkeypatch.setattr(doctor, "_nvrtc", lambda: None)
     assert command("doctor", "--json").document["optional"]["nvrtc (rebuilding kernels)"] is None
     assert "missing" in command("doctor").out
+
+
+def test_coverage_names_the_opcodes_that_are_missing(command):
+    document = command("doctor", "--coverage", "--json").document
+    assert [part["arch"] for part in document["coverage"]] == ["sm_75", "sm_86"]
+    text = command("doctor", "--coverage").out
+    for part in document["coverage"]:
+        assert ", ".join(part["missing"]) in text

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from warpwise.isa.program import Program
 from warpwise.isa.sass import parse_instruction
+from warpwise.traces.emulator.arguments import Buffers
 from warpwise.traces.emulator.constants import constant_banks
 from warpwise.traces.emulator.machine import run_batch
 from warpwise.traces.emulator.memory import GlobalMemory
@@ -48,9 +49,10 @@ class Experiment:
         arrays: tuple[NDArray[np.generic], ...] = (),
     ) -> None:
         self.program = assemble(text, arch)
-        self.memory = GlobalMemory(list(arrays))
+        self.memory = GlobalMemory()
+        self.buffers = Buffers(self.memory, arrays)
         shape = (1, 1, 1), (block or 32 * warps, 1, 1)
-        banks = constant_banks(self.program, *shape, b"", 256, self.memory.image_address)
+        banks = constant_banks(self.program, *shape, b"", 256, 0, b"")
         self.launch = Launch(self.program, *shape, shared, 256, banks, self.memory)
         self.state = State(self.launch, 0, 1)
 
@@ -59,8 +61,9 @@ class Experiment:
         for index, values in (registers or {}).items():
             self.state.registers[index] = np.asarray(values, np.uint32)
         with np.errstate(all="ignore"):
-            recorder = run_batch(self.state, bind(self.program), max_steps)
-        self.memory.copy_back()
+            recorder = Recorder(self.state.warps)
+            run_batch(self.state, bind(self.program), max_steps, recorder)
+        self.buffers.copy_back()
         return recorder
 
     def register(self, index: int) -> Words:

@@ -30,7 +30,29 @@ def arrays_of(args: Sequence[Argument]) -> list[NDArray[Any]]:
     return arrays
 
 
-def pack_arguments(program: Program, args: Sequence[Argument], memory: GlobalMemory) -> bytes:
+class Buffers:
+    """Arrays of the host that live in device memory while kernels run."""
+
+    def __init__(self, memory: GlobalMemory, arrays: Sequence[NDArray[Any]]) -> None:
+        self._memory = memory
+        self._placed = {id(array): (array, memory.allocate(array.nbytes)) for array in arrays}
+        for array, address in self._placed.values():
+            content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+            memory.view(address, array.nbytes)[:] = content
+
+    def address(self, array: NDArray[Any]) -> int:
+        """Device address of an array's first element."""
+        return self._placed[id(array)][1]
+
+    def copy_back(self) -> None:
+        """Update the arrays with what the device wrote."""
+        for array, address in self._placed.values():
+            content = self._memory.view(address, array.nbytes)
+            if array.flags.writeable:
+                array[...] = content.view(array.dtype).reshape(array.shape)
+
+
+def pack_arguments(program: Program, args: Sequence[Argument], buffers: Buffers) -> bytes:
     """The parameter block of a launch."""
     if len(args) != len(program.parameters):
         raise InputError(
@@ -40,7 +62,7 @@ def pack_arguments(program: Program, args: Sequence[Argument], memory: GlobalMem
     block = bytearray(end)
     for number, (argument, parameter) in enumerate(zip(args, program.parameters, strict=True)):
         try:
-            content = encode(argument, parameter, memory)
+            content = encode(argument, parameter, buffers)
         except (OverflowError, TypeError, ValueError) as error:
             place = f"kernel {program.name}, argument {number}"
             raise InputError(f"{place}: {error}") from error
@@ -48,12 +70,12 @@ def pack_arguments(program: Program, args: Sequence[Argument], memory: GlobalMem
     return bytes(block)
 
 
-def encode(argument: Argument, parameter: Parameter, memory: GlobalMemory) -> bytes:
+def encode(argument: Argument, parameter: Parameter, buffers: Buffers) -> bytes:
     """Bytes of one argument; Python numbers take the size that the kernel declares."""
     size = parameter.size
     match argument:
         case np.ndarray():
-            content = memory.address(argument).to_bytes(POINTER_BYTES, "little")
+            content = buffers.address(argument).to_bytes(POINTER_BYTES, "little")
         case np.generic():
             content = argument.tobytes()
         case bytes():

@@ -12,6 +12,7 @@ BANK_BYTES = 1 << 16
 BLOCK, GRID, STACK_TOP = 0x0, 0xC, 0x28  # byte offsets in bank 0, sm_75 to sm_89
 ARCHITECTURES = ("sm_75", "sm_80", "sm_86", "sm_87", "sm_89")
 BANKS = (0, 1, 2, 3, 4)
+VARIABLES = 3  # bank of the __constant__ variables
 
 
 def constant_banks(
@@ -21,8 +22,12 @@ def constant_banks(
     arguments: bytes,
     stack_top: int,
     image_address: int,
+    variables: bytes,
 ) -> dict[int, NDArray[np.uint32]]:
-    """The banks of one launch, in words. Windows and memory descriptors read as zero."""
+    """The banks of one launch, in words; `variables` is what bank 3 holds now.
+
+    Windows and memory descriptors read as zero.
+    """
     if program.arch not in ARCHITECTURES:
         raise UnsupportedError(
             f"kernel {program.name} is for {program.arch}; the emulator covers "
@@ -32,6 +37,7 @@ def constant_banks(
     for number, content in program.constants.items():
         if number in banks:
             banks[number][: len(content)] = np.frombuffer(content, np.uint8)
+    banks[VARIABLES][: len(variables)] = np.frombuffer(variables, np.uint8)
     words = {number: content.view(np.uint32) for number, content in banks.items()}
     words[0][BLOCK // 4 : BLOCK // 4 + 3] = block
     words[0][GRID // 4 : GRID // 4 + 3] = grid

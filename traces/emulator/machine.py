@@ -17,7 +17,9 @@ BATCH_WARPS = 2048  # warps whose CTAs run interleaved: bounds memory, fills num
 MAX_STEPS = 10_000_000  # of one batch; a step may serve all its warps
 
 
-def run(launch: Launch, number: int = 0, max_steps: int = MAX_STEPS) -> Kernel:
+def run(
+    launch: Launch, number: int = 0, max_steps: int = MAX_STEPS, record: bool = True
+) -> Kernel | None:
     """Execute all CTAs of a launch, change its memory, and return what its warps did."""
     code = bind(launch.program)
     pool = PathPool()
@@ -26,8 +28,12 @@ def run(launch: Launch, number: int = 0, max_steps: int = MAX_STEPS) -> Kernel:
     with np.errstate(all="ignore"):
         for first in range(0, launch.n_ctas, size):
             state = State(launch, first, min(size, launch.n_ctas - first))
-            recorder = run_batch(state, code, max_steps)
-            ctas += recorder.ctas(first, launch.warps_per_cta, pool)
+            recorder = Recorder(state.warps) if record else None
+            run_batch(state, code, max_steps, recorder)
+            if recorder:
+                ctas += recorder.ctas(first, launch.warps_per_cta, pool)
+    if not record:
+        return None
     return Kernel(
         program=launch.program,
         grid=launch.grid,
@@ -38,12 +44,13 @@ def run(launch: Launch, number: int = 0, max_steps: int = MAX_STEPS) -> Kernel:
     )
 
 
-def run_batch(state: State, code: list[Bound | None], max_steps: int = MAX_STEPS) -> Recorder:
+def run_batch(
+    state: State, code: list[Bound | None], max_steps: int, recorder: Recorder | None
+) -> None:
     """Execute the CTAs of one batch to their end.
 
     Each step takes the lowest key among all warps and serves every warp that has the same one.
     """
-    recorder = Recorder(state.warps)
     fragments = state.fragments
     while (key := fragments.key.min()) != NOTHING:
         if state.clock == max_steps:
@@ -59,20 +66,21 @@ def run_batch(state: State, code: list[Bound | None], max_steps: int = MAX_STEPS
         else:
             step = Step(state, bound, warps)
             bound.meaning.execute(step)
-            recorder.record(step)
+            if recorder:
+                recorder.record(step)
             fragments.pc[warps, fragments.slot[warps]] += 1
             fragments.key[warps] += 1
     if fragments.lanes.any():
         raise EmulationError(report(state, "waits at barriers that cannot open"))
-    return recorder
 
 
-def run_control(state: State, bound: Bound, warps: Warps, recorder: Recorder) -> None:
+def run_control(state: State, bound: Bound, warps: Warps, recorder: Recorder | None) -> None:
     """Execute a control instruction: only the lanes that execute it go where it says."""
     fragments = state.fragments
     fragments.age[warps, fragments.slot[warps]] += 1
     step = Step(state, bound, warps)
-    recorder.record(step)
+    if recorder:
+        recorder.record(step)
     if step.unguarded:
         bound.meaning.execute(step)
     else:

@@ -6,64 +6,87 @@ says which are allowed; the rest of the emulator knows nothing of layouts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from ...isa.errors import InputError
+from .errors import EmulationError
+
 Address = NDArray[np.int64]
 Located = tuple[Address, NDArray[np.bool]]
-AnyArray = NDArray[Any]
 
 NOWHERE = np.iinfo(np.int64).min  # limit of a page that no access may touch
 WIDEST = 16  # bytes of the widest access; a space is never smaller
 
 
 class GlobalMemory:
-    """Device memory with one allocation per array.
+    """Device memory: allocations that come and go.
 
     Allocations begin on pages of their own and a free page follows each, so that running off the
-    end of an array is an error and never silently reads the next one.
+    end of one is an error and never silently reads the next. Freed pages may be used again.
     """
 
     BASE = 0x7_0000_0000
     PAGE_BITS = 9
+    PAGE_BYTES = 1 << PAGE_BITS
 
-    def __init__(self, arrays: Sequence[AnyArray], image: bytes = b"") -> None:
-        page = 1 << self.PAGE_BITS
-        self._image = np.frombuffer(image, np.uint8)  # a module's global variables
-        self._arrays = {id(array): array for array in (*arrays, self._image)}
-        self._offsets: dict[int, int] = {}
-        limits = [NOWHERE]  # of each page: the end of the allocation that it belongs to
-        for key, array in self._arrays.items():
-            self._offsets[key] = len(limits) * page
-            pages = -(-array.nbytes // page)
-            limits += [len(limits) * page + array.nbytes] * pages + [NOWHERE]
-        self._limits = np.array(limits, np.int64)
-        self.data = np.zeros(len(limits) * page, np.uint8)
-        for key, array in self._arrays.items():
-            self._allocation(key)[:] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    def __init__(self) -> None:
+        self._allocations: dict[int, int] = {}  # first page -> bytes
+        self._limits = np.full(64, NOWHERE, np.int64)  # of each page: where its allocation ends
+        self.data = np.zeros(64 * self.PAGE_BYTES, np.uint8)
 
-    def _allocation(self, key: int) -> NDArray[np.uint8]:
-        start = self._offsets[key]
-        return self.data[start : start + self._arrays[key].nbytes]
+    def allocate(self, nbytes: int) -> int:
+        """Address of a new, zeroed allocation."""
+        if nbytes < 0:
+            raise InputError(f"cannot allocate {nbytes} bytes of device memory")
+        first, pages = self._gap(nbytes), self._pages(nbytes)
+        self._grow(first + pages + 1)
+        self._allocations[first] = nbytes
+        start = first * self.PAGE_BYTES
+        self._limits[first : first + pages] = start + nbytes
+        self.data[start : start + nbytes] = 0
+        return self.BASE + start
 
-    def address(self, array: AnyArray) -> int:
-        """Device address of an array's first element."""
-        return self.BASE + self._offsets[id(array)]
+    def free(self, address: int) -> None:
+        """End an allocation; to touch it afterwards is an error."""
+        first, inside = divmod(address - self.BASE, self.PAGE_BYTES)
+        if inside or first not in self._allocations:
+            raise EmulationError(f"address {address:#x} to be freed is not that of an allocation")
+        pages = self._pages(self._allocations.pop(first))
+        self._limits[first : first + pages] = NOWHERE
 
-    @property
-    def image_address(self) -> int:
-        """Device address of the module's global variables."""
-        return self.address(self._image)
+    def view(self, address: int, nbytes: int) -> NDArray[np.uint8]:
+        """Bytes of one allocation, which stay valid until the next `allocate`."""
+        offset = address - self.BASE
+        page = offset >> self.PAGE_BITS
+        inside = 0 <= page < len(self._limits) and offset + nbytes <= self._limits[page]
+        if nbytes < 0 or not inside:
+            raise EmulationError(
+                f"{nbytes} bytes at device address {address:#x} are outside any allocation"
+            )
+        return self.data[offset : offset + nbytes]
 
-    def copy_back(self) -> None:
-        """Update the arrays with what the device wrote."""
-        for key, array in self._arrays.items():
-            content = self._allocation(key).view(array.dtype).reshape(array.shape)
-            if array.flags.writeable:
-                array[...] = content
+    def _pages(self, nbytes: int) -> int:
+        return max(1, -(-nbytes // self.PAGE_BYTES))
+
+    def _gap(self, nbytes: int) -> int:
+        """First page of the lowest gap that holds an allocation and its guard page."""
+        end = 1
+        for first in sorted(self._allocations):
+            if first - end > self._pages(nbytes):
+                break
+            end = first + self._pages(self._allocations[first]) + 1
+        return end
+
+    def _grow(self, pages: int) -> None:
+        """Have at least so many pages; doubling keeps the copies few."""
+        old = len(self._limits)
+        if pages <= old:
+            return
+        pages = max(pages, 2 * old)
+        data, limits = np.zeros(pages * self.PAGE_BYTES, np.uint8), np.full(pages, NOWHERE)
+        data[: len(self.data)], limits[:old] = self.data, self._limits
+        self.data, self._limits = data, limits
 
     def locate(self, warps: Address, address: Address, size: int) -> Located:
         offset = address - self.BASE

@@ -1,0 +1,166 @@
+"""A `Device`: memory, modules and launches, the one interface to the emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...isa import cubin as cubins
+from ...isa.elf import Binary
+from ...isa.errors import InputError
+from ...isa.program import Program
+from ..kernel import Kernel
+from .constants import BANK_BYTES, VARIABLES, constant_banks
+from .machine import MAX_STEPS, run
+from .memory import GlobalMemory
+from .state import Dim, Launch
+
+STACK_BYTES = 1024  # beside the declared frame, for recursion and the like
+MAX_THREADS = 1024
+MAX_SHARED_BYTES = 164 * 1024  # of a CTA, the largest configuration of these architectures
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A variable of a module in device memory."""
+
+    address: int
+    size: int  # bytes
+    constant: bool  # a `__constant__` variable; kernels see what is written before their launch
+
+
+@dataclass(frozen=True, eq=False)
+class Module:
+    """A cubin on a device: kernels by full name, variables by symbol."""
+
+    kernels: dict[str, Program]
+    symbols: dict[str, Symbol]
+    image_address: int  # of the global variables
+    constants_address: int  # of what constant bank 3 holds
+    constants_bytes: int
+
+
+class Device:
+    """Device memory, and the modules that are loaded into it.
+
+    Addresses are the numbers that kernels see. Access outside allocations raises EmulationError.
+    """
+
+    def __init__(self) -> None:
+        self.memory = GlobalMemory()
+        self._launches = 0
+        self._modules: dict[int, Module] = {}  # by identity of each of its programs
+
+    def allocate(self, nbytes: int) -> int:
+        """Address of new memory, zeroed; addresses are multiples of 512 bytes."""
+        return self.memory.allocate(nbytes)
+
+    def free(self, address: int) -> None:
+        """Release what `allocate` gave."""
+        self.memory.free(address)
+
+    def read(self, address: int, nbytes: int) -> bytes:
+        """A copy of device memory inside one allocation."""
+        return self.memory.view(address, nbytes).tobytes()
+
+    def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
+        """Put bytes into one allocation."""
+        content = np.frombuffer(data, np.uint8)
+        self.memory.view(address, len(content))[:] = content
+
+    def fill(self, address: int, byte: int, nbytes: int) -> None:
+        """Set each byte of a range inside one allocation."""
+        self.memory.view(address, nbytes)[:] = byte
+
+    def load_module(self, cubin: str | Path | bytes, kernel: str | None = None) -> Module:
+        """Decode a cubin, or one kernel of it, and place its variables; raises InputError."""
+        binary = Binary(cubin)
+        return self._place(cubins.programs(binary, kernel), binary)
+
+    def _place(self, programs: dict[str, Program], binary: Binary | None = None) -> Module:
+        """Give the variables of some programs, which share them, memory and content."""
+        first = next(iter(programs.values()), None)
+        image = first.global_image if first else b""
+        constants = first.constants.get(VARIABLES, b"") if first else b""
+        places = self._hold(image), self._hold(constants)
+        variables = binary.variables() if binary else {}
+        symbols = {
+            name: Symbol(places[v.constant] + v.offset, v.size, v.constant)
+            for name, v in variables.items()
+        }
+        module = Module(programs, symbols, *places, len(constants))
+        self._modules |= {id(program): module for program in programs.values()}
+        return module
+
+    def _hold(self, content: bytes) -> int:
+        """Address of new memory with some content; 0 for none."""
+        if not content:
+            return 0
+        address = self.allocate(len(content))
+        self.write(address, content)
+        return address
+
+    def launch(
+        self,
+        program: Program,
+        grid: int | Sequence[int],
+        block: int | Sequence[int],
+        parameters: bytes,
+        shared: int = 0,
+        record: bool = True,
+        max_steps: int = MAX_STEPS,
+    ) -> Kernel | None:
+        """Run a kernel to its end and return what its warps did, nothing unless `record`.
+
+        `parameters` is the parameter block as the kernel declares it, `shared` dynamic shared
+        memory in bytes. A program that belongs to no module of this device becomes one.
+        """
+        module = self._modules.get(id(program)) or self._place({program.name: program})
+        state = self._prepare(program, module, grid, block, parameters, shared)
+        number, self._launches = self._launches, self._launches + 1
+        return run(state, number, max_steps, record)
+
+    def _prepare(
+        self,
+        program: Program,
+        module: Module,
+        grid: int | Sequence[int],
+        block: int | Sequence[int],
+        parameters: bytes,
+        shared: int,
+    ) -> Launch:
+        """Check a launch against the limits of the architectures and fill its constant banks."""
+        shape = dimensions("grid", grid), dimensions("block", block)
+        shared_bytes = program.shared_bytes + shared
+        if shared < 0 or shared_bytes > MAX_SHARED_BYTES:
+            raise InputError(f"kernel {program.name}: {shared_bytes} bytes of shared memory")
+        if program.parameter_base + len(parameters) > BANK_BYTES:
+            raise InputError(f"kernel {program.name}: {len(parameters)} bytes of parameters")
+        local_bytes = program.local_bytes + STACK_BYTES
+        variables = self._variables(module)
+        banks = constant_banks(
+            program, *shape, parameters, local_bytes, module.image_address, variables
+        )
+        state = Launch(program, *shape, shared_bytes, local_bytes, banks, self.memory)
+        if state.threads > MAX_THREADS:
+            raise InputError(f"kernel {program.name}: a block has at most {MAX_THREADS} threads")
+        return state
+
+    def _variables(self, module: Module) -> bytes:
+        """What constant bank 3 holds now."""
+        if not module.constants_bytes:
+            return b""
+        return self.read(module.constants_address, module.constants_bytes)
+
+
+def dimensions(what: str, size: int | Sequence[int]) -> Dim:
+    """Up to three positive sizes, as (x, y, z)."""
+    sizes: list[Any] = [size] if isinstance(size, int) else list(size)
+    if not 1 <= len(sizes) <= 3 or not all(isinstance(n, int) and n > 0 for n in sizes):
+        raise InputError(f"{what} {size} is not one to three positive integers")
+    x, y, z = (*sizes, 1, 1)[:3]
+    return x, y, z
