@@ -111,6 +111,7 @@ def _statistics(state: engine.RunState) -> dict[str, float]:
         "l2_sectors": int(gpu.l2.sector_accesses),
         "l2_hit_rate": _percent(gpu.l2.sector_hits, gpu.l2.sector_accesses),
         "dram_read": int(gpu.dram.sectors_read) * state.machine.gpu.sm.l1d.sector_bytes,
+        "dram_write": int(gpu.dram.sectors_written) * state.machine.gpu.sm.l1d.sector_bytes,
         "ctas_per_sm": state.occupancy.ctas,
     }
 

@@ -118,7 +118,7 @@ def simulate(
 
 def _l2_sets(machine: Machine) -> int:
     l2 = machine.gpu.l2
-    return l2.size_kib * 1024 // (l2.line_bytes * l2.ways)
+    return l2.size_kib * 1024 // (l2.line_bytes * l2.ways * l2.slices) * l2.slices
 
 
 def _run(

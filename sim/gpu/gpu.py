@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from ..compiled import compiled, entry, pointer_to, record, u
 from ..core.instruction import CONSTANTS, KERNEL
+from ..core.limits import NEVER
 from ..machine.record import MACHINE
 from ..sm import outbox, sm
-from . import dispatch, dram, l2
+from . import dispatch, dram, interconnect, l2, slice_hash
 from .dispatch import sm_at
 
 kernel_at = pointer_to(KERNEL)
@@ -23,6 +24,8 @@ DONE = 1
 STILL = 2  # no warp has issued or left for too long
 FAILED = 3  # a fixed-size table was too small
 
+SMS = 256
+
 GPU = record(
     ("kernel", "i8"),  # addresses
     ("machine", "i8"),
@@ -33,7 +36,9 @@ GPU = record(
     ("dispatch", dispatch.STATE),
     ("l2", l2.STATE),
     ("dram", dram.STATE),
-    ("cursor", "i8", 256),  # next request of each SM, while a window is served
+    ("port", interconnect.PORT, SMS),
+    ("cursor", "i8", SMS),  # next request of each SM, while a window is served
+    ("sender", "i8", SMS),  # SMs that have requests in the window, in order
 )
 
 
@@ -41,8 +46,10 @@ GPU = record(
 def begin_kernel(gpu):
     """Start a kernel on an empty GPU; its parameters are in the L2, as the launch wrote them."""
     kernel, machine = kernel_at(gpu.kernel, 0), machine_at(gpu.machine, 0)
+    slice_hash.begin(gpu.l2.map, machine.l2.slices)
+    dram.begin(gpu.dram, machine)
     for line in range(kernel.parameter_lines):
-        l2.fill(gpu.l2, machine, CONSTANTS // machine.l2.line_bytes + line, 15)
+        l2.install(gpu.l2, gpu.dram, machine, CONSTANTS // machine.l2.line_bytes + line)
     for s in range(gpu.n_sms):
         sm.begin_kernel(sm_at(gpu.sms, s), s)
     dispatch.first_wave(gpu.dispatch, gpu.sms, gpu.n_sms, kernel, machine)
@@ -57,34 +64,50 @@ def _next_sm(gpu, k):
 
 
 @compiled
-def _serve(gpu, machine, unit, request):
-    at = l2.serve(gpu.l2, gpu.dram, machine, request)
+def _serve(gpu, machine, s, request):
+    at = l2.serve(gpu.l2, gpu.dram, machine, gpu.port[u(s)], request)
     if request.kind == outbox.WRITE:
         gpu.stores_done = max(gpu.stores_done, at)
     else:
-        outbox.answer(unit, at, request.kind, request.id)
+        outbox.answer(sm_at(gpu.sms, s), at, request.kind, request.id)
 
 
 @compiled
-def _serve_window(gpu, machine, begin, until):
-    """The L2 serves the window's requests in order of (cycle, SM, order within the SM)."""
-    pending = 0
+def _serve_cycle(gpu, machine, s, cycle):
+    """Serve what SM `s` asked for in `cycle`; returns the cycle of its next request."""
+    out = sm_at(gpu.sms, s).out
+    k = gpu.cursor[u(s)]
+    while k < out.n and out.request[u(k)].at == cycle:
+        _serve(gpu, machine, s, out.request[u(k)])
+        k += 1
+    gpu.cursor[u(s)] = k
+    return out.request[u(k)].at if k < out.n else NEVER
+
+
+@compiled
+def _senders(gpu):
+    """List the SMs that have requests; returns how many."""
+    n = 0
     for s in range(gpu.n_sms):
         gpu.cursor[u(s)] = 0
-        pending += sm_at(gpu.sms, s).out.n
+        if sm_at(gpu.sms, s).out.n:
+            gpu.sender[u(n)] = s
+            n += 1
+    return n
+
+
+@compiled
+def _serve_window(gpu, machine, begin):
+    """The L2 serves the window's requests in order of (cycle, SM, order within the SM)."""
+    senders = _senders(gpu)
     cycle = begin
-    while pending and cycle < until:
-        for s in range(gpu.n_sms):
-            unit = sm_at(gpu.sms, s)
-            k = gpu.cursor[u(s)]
-            while k < unit.out.n and unit.out.request[u(k)].at == cycle:
-                _serve(gpu, machine, unit, unit.out.request[u(k)])
-                k += 1
-                pending -= 1
-            gpu.cursor[u(s)] = k
-        cycle += 1
-    for s in range(gpu.n_sms):
-        sm_at(gpu.sms, s).out.n = 0
+    while senders and cycle < NEVER:
+        next_cycle = NEVER
+        for k in range(senders):
+            next_cycle = min(next_cycle, _serve_cycle(gpu, machine, gpu.sender[u(k)], cycle))
+        cycle = next_cycle
+    for k in range(senders):
+        sm_at(gpu.sms, gpu.sender[u(k)]).out.n = 0
 
 
 @compiled
@@ -129,7 +152,7 @@ def run(gpu_array, windows, window, max_cycle, patience):
             sm.run(unit, kernel, machine, until, gpu.dispatch.next_cta < kernel.n_ctas)
             k += 1
             s = _next_sm(gpu, k)
-        _serve_window(gpu, machine, gpu.now, until)
+        _serve_window(gpu, machine, gpu.now)
         gpu.now = until
         status = _status(gpu, kernel, patience)
         if status != RUNNING or until == max_cycle:
