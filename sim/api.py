@@ -29,14 +29,15 @@ def run(
     events: bool = False,
     clock_reads: bool = False,
     progress: engine.Progress | None = None,
+    threads: int = 1,
     **overrides: Any,
 ) -> Result:
     """Simulate every kernel of `trace` (a trace, or the path of a file) on `gpu`.
 
     `overrides` set parameters by dotted path: `run(t, **{"sm.register_file.read_ports": 2})`.
     `kernel` picks kernels by name or pattern, `launch` is the launch file of a cubin, `sms` uses
-    only the first so many SMs. Raises InputError for bad input, DeadlockError for a kernel that
-    makes no progress or runs past `max_cycles`.
+    only the first so many SMs, `threads` changes the speed alone. Raises InputError for bad input,
+    DeadlockError for a kernel that makes no progress or runs past `max_cycles`.
     """
     machine = load_machine(gpu, preset, overrides)
     if not isinstance(trace, Trace):
@@ -56,7 +57,14 @@ def run(
                 stacklevel=2,
             )
         state = engine.simulate(
-            one, machine, sms, max_cycles, events, clock_reads or one.clock_reads, progress
+            one,
+            machine,
+            sms,
+            max_cycles,
+            events,
+            clock_reads or one.clock_reads,
+            progress,
+            threads=threads,
         )
         results.append(_result(state))
     return Result(

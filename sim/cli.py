@@ -140,6 +140,9 @@ def run(
     max_cycles: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Give a kernel up after N cycles.")
     ] = None,
+    threads: Annotated[
+        int, typer.Option("-j", "--threads", min=1, metavar="N", help="Threads to run the SMs on.")
+    ] = 1,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Write result.json to this folder."),
@@ -176,6 +179,7 @@ def run(
         max_cycles=max_cycles,
         events=events is not None,
         clock_reads=clock_reads,
+        threads=threads,
     )
     if output:
         with _writing(output):

@@ -27,7 +27,7 @@ FAILED = 3  # a fixed-size table was too small
 SMS = 256
 
 GPU = record(
-    ("kernel", "i8"),  # addresses
+    ("kernel", "i8"),  # addresses; the kernel's record once for each thread
     ("machine", "i8"),
     ("sms", "i8"),
     ("n_sms", "i8"),
@@ -56,11 +56,23 @@ def begin_kernel(gpu):
 
 
 @compiled
-def _next_sm(gpu, k):
-    """SM to run next in a window: the first n in order, then those that freed a place. -1: none."""
-    if k < gpu.n_sms:
-        return k
-    return dispatch.earliest_release(gpu.sms, gpu.n_sms, gpu.dispatch.last_sm)
+def _run_share(gpu, machine, worker, workers, until):
+    """Each `workers`-th SM runs to the end of the window, or until it frees a place."""
+    kernel = kernel_at(gpu.kernel, worker)
+    for s in range(worker, gpu.n_sms, workers):
+        sm.run(sm_at(gpu.sms, s), kernel, machine, until, gpu.dispatch.next_cta < kernel.n_ctas)
+
+
+@compiled
+def _refill(gpu, machine, workers, until):
+    """Freed places are refilled in order of time, and their SMs run on."""
+    s = dispatch.earliest_release(gpu.sms, gpu.n_sms, gpu.dispatch.last_sm)
+    while s >= 0:
+        kernel = kernel_at(gpu.kernel, s % workers)
+        unit = sm_at(gpu.sms, s)
+        dispatch.refill(gpu.dispatch, unit, kernel, machine)
+        sm.run(unit, kernel, machine, until, gpu.dispatch.next_cta < kernel.n_ctas)
+        s = dispatch.earliest_release(gpu.sms, gpu.n_sms, gpu.dispatch.last_sm)
 
 
 @compiled
@@ -135,26 +147,38 @@ def _status(gpu, kernel, patience):
     return RUNNING
 
 
+@compiled
+def _end_window(gpu, machine, workers, until, patience):
+    """What needs all SMs: refill them, serve what they sent, and see how far they are."""
+    _refill(gpu, machine, workers, until)
+    _serve_window(gpu, machine, gpu.now)
+    gpu.now = until
+    return _status(gpu, kernel_at(gpu.kernel, 0), patience)
+
+
+@entry
+def run_share(gpu_array, worker, workers, until):
+    """One thread's part of a window that ends at `until`."""
+    gpu = gpu_array[0]
+    _run_share(gpu, machine_at(gpu.machine, 0), worker, workers, until)
+
+
+@entry
+def end_window(gpu_array, workers, until, patience):
+    """The part of a window that one thread does when all shares are done."""
+    gpu = gpu_array[0]
+    return _end_window(gpu, machine_at(gpu.machine, 0), workers, until, patience)
+
+
 @entry
 def run(gpu_array, windows, window, max_cycle, patience):
-    """Simulate up to `windows` windows of `window` cycles, not beyond `max_cycle`."""
+    """Simulate in one thread up to `windows` windows, not beyond `max_cycle`."""
     gpu = gpu_array[0]
-    kernel, machine = kernel_at(gpu.kernel, 0), machine_at(gpu.machine, 0)
+    machine = machine_at(gpu.machine, 0)
     for _ in range(windows):
         until = min(gpu.now + window, max_cycle)
-        # Every SM runs to the end of the window, or until it frees a place; freed places are
-        # refilled in order of time, and their SMs run on.
-        k = 0
-        s = _next_sm(gpu, 0)
-        while s >= 0:
-            unit = sm_at(gpu.sms, s)
-            dispatch.refill(gpu.dispatch, unit, kernel, machine)
-            sm.run(unit, kernel, machine, until, gpu.dispatch.next_cta < kernel.n_ctas)
-            k += 1
-            s = _next_sm(gpu, k)
-        _serve_window(gpu, machine, gpu.now)
-        gpu.now = until
-        status = _status(gpu, kernel, patience)
+        _run_share(gpu, machine, 0, 1, until)
+        status = _end_window(gpu, machine, 1, until, patience)
         if status != RUNNING or until == max_cycle:
             return status
     return RUNNING

@@ -40,7 +40,21 @@ def test_the_window_does_not_change_a_cycle(window):
     whole = engine.simulate(one_wave, load(), 4, events=True)
     parts = engine.simulate(one_wave, load(), 4, events=True, window=window)
     assert parts.execution_cycles == whole.execution_cycles
-    order = ["sm", "subcore", "issue"]
-    assert np.sort(parts.events, order=order).tobytes() == (
-        np.sort(whole.events, order=order).tobytes()
-    )
+    assert parts.events.tobytes() == whole.events.tobytes()
+
+
+def with_threads(threads, events):
+    """Twelve full SMs of CTAs on three SMs, so that places are refilled."""
+    return engine.simulate(stream(12 * 6), load(), 3, events=events, threads=threads)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_number_of_threads_does_not_change_a_bit(threads):
+    one, more = with_threads(1, False), with_threads(threads, False)
+    assert one.execution_cycles == more.execution_cycles
+    assert one.counts.tobytes() == more.counts.tobytes()
+    assert one.sms.tobytes() == more.sms.tobytes()
+
+
+def test_the_number_of_threads_does_not_change_what_is_recorded():
+    assert with_threads(1, True).events.tobytes() == with_threads(2, True).events.tobytes()
