@@ -29,14 +29,15 @@ def run(
     events: bool = False,
     clock_reads: bool = False,
     progress: engine.Progress | None = None,
+    threads: int = 1,
     **overrides: Any,
 ) -> Result:
     """Simulate every kernel of `trace` (a trace, or the path of a file) on `gpu`.
 
     `overrides` set parameters by dotted path: `run(t, **{"sm.register_file.read_ports": 2})`.
     `kernel` picks kernels by name or pattern, `launch` is the launch file of a cubin, `sms` uses
-    only the first so many SMs. Raises InputError for bad input, DeadlockError for a kernel that
-    makes no progress or runs past `max_cycles`.
+    only the first so many SMs, `threads` changes the speed alone. Raises InputError for bad input,
+    DeadlockError for a kernel that makes no progress or runs past `max_cycles`.
     """
     machine = load_machine(gpu, preset, overrides)
     if not isinstance(trace, Trace):
@@ -56,7 +57,14 @@ def run(
                 stacklevel=2,
             )
         state = engine.simulate(
-            one, machine, sms, max_cycles, events, clock_reads or one.clock_reads, progress
+            one,
+            machine,
+            sms,
+            max_cycles,
+            events,
+            clock_reads or one.clock_reads,
+            progress,
+            threads=threads,
         )
         results.append(_result(state))
     return Result(
@@ -111,6 +119,7 @@ def _statistics(state: engine.RunState) -> dict[str, float]:
         "l2_sectors": int(gpu.l2.sector_accesses),
         "l2_hit_rate": _percent(gpu.l2.sector_hits, gpu.l2.sector_accesses),
         "dram_read": int(gpu.dram.sectors_read) * state.machine.gpu.sm.l1d.sector_bytes,
+        "dram_write": int(gpu.dram.sectors_written) * state.machine.gpu.sm.l1d.sector_bytes,
         "ctas_per_sm": state.occupancy.ctas,
     }
 

@@ -96,6 +96,9 @@ KernelOption = Annotated[
     str | None,
     typer.Option("--kernel", "-k", metavar="FILTER", help="Only kernels of this name or pattern."),
 ]
+ThreadsOption = Annotated[
+    int, typer.Option("-j", "--threads", min=1, metavar="N", help="Threads to run the SMs on.")
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")
 ]
@@ -143,6 +146,7 @@ def run(
     max_cycles: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Give a kernel up after N cycles.")
     ] = None,
+    threads: ThreadsOption = 1,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Write result.json to this folder."),
@@ -179,6 +183,7 @@ def run(
         max_cycles=max_cycles,
         events=events is not None,
         clock_reads=clock_reads,
+        threads=threads,
     )
     if output:
         with _writing(output):
@@ -372,6 +377,20 @@ def measurements(as_json: JsonOption = False) -> None:
 
 
 app.add_typer(validate_app, name="validate")
+
+
+@app.command(epilog=_examples("warpwise bench --json"))
+def bench(threads: ThreadsOption = 1, as_json: JsonOption = False) -> None:
+    """Measure how fast the simulator is on this machine."""
+    from . import cli_bench
+    from .cli_progress import compile_once
+
+    compile_once()
+    rows = cli_bench.measure(threads)
+    if as_json:
+        _print_json(cli_bench.document(rows))
+    else:
+        typer.echo(cli_bench.text(rows))
 
 
 @app.command(epilog=_examples("warpwise doctor", "warpwise doctor --coverage"))

@@ -11,7 +11,7 @@ from .machine.load import Machine, Source, load, names
 from .machine.schema import Cycles, Section
 
 # By the last word of a key.
-UNITS = {"mhz": "MHz", "kib": "KiB", "bytes": "bytes"} | dict.fromkeys(
+UNITS = {"mhz": "MHz", "kib": "KiB", "bytes": "bytes", "ns": "ns"} | dict.fromkeys(
     ("cycles", "delay", "interval", "latency", "trip", "window"), "cycles"
 )
 UNSOURCED = Source("")

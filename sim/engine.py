@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,7 @@ from ..isa.errors import DeadlockError, WarpwiseError
 from ..traces.kernel import Kernel
 from . import report_stuck
 from .compiled import address, allocate
-from .core.instruction import COUNT
 from .core.limits import NEVER
-from .events import EVENT
 from .gpu import gpu as whole
 from .gpu.l2 import SET
 from .lowering import kernel_record, program_table
@@ -27,6 +26,7 @@ from .occupancy import Occupancy, occupancy
 from .scoreboard_table import registers_table
 from .sm.sm import SM
 from .streams import Streams
+from .threads import Runner, Workers, runner
 
 PATIENCE = 200_000  # cycles without progress that end a run
 WINDOWS_PER_CALL = 64  # between two looks at the clock
@@ -61,13 +61,14 @@ def simulate(
     clock_reads: bool = False,
     progress: Progress | None = None,
     window: int | None = None,
+    threads: int = 1,
 ) -> RunState:
     """Simulate one kernel on a cold GPU.
 
     A kernel without control bits runs with scoreboards, whatever the machine has (sm-core 7.1).
     `sms` uses only the first so many SMs; `window` shortens the windows between SMs and L2 (any
-    length up to the L2's round trip gives the same cycles). Raises DeadlockError if the kernel
-    makes no progress or runs past `max_cycles`.
+    length up to the L2's round trip gives the same cycles), as does any number of `threads`.
+    Raises DeadlockError if the kernel makes no progress or runs past `max_cycles`.
     """
     start = time.perf_counter()
     n_sms = min(sms or machine.gpu.sms, machine.gpu.sms)
@@ -79,37 +80,39 @@ def simulate(
     streams = Streams(kernel, machine.gpu, table)
     place = occupancy(kernel, machine.gpu, n_sms)
     record = kernel_record(kernel, machine.gpu, streams, place.ctas, place.l1_ways)
-    counts = allocate(COUNT, len(table))
-    record[0].counts = address(counts)
     if registers is not None:
         record[0].registers = address(registers)
     if clock_reads:
         record[0].clocks = address(streams.clocks)
-    recorded = allocate(EVENT, streams.warp_inst if events else 0)
-    if len(recorded):
-        record[0].events = address(recorded)
-        record[0].event_capacity = len(recorded)
+    threads = max(min(threads, n_sms), 1)
+    workers = Workers(record[0], threads, len(table), streams.warp_inst if events else 0)
     machine_record = to_record(machine.gpu)
     sm_array = allocate(SM, n_sms)
     l2_sets = allocate(SET, _l2_sets(machine))
     gpu_array = allocate(whole.GPU, 1)
     gpu = gpu_array[0]
-    gpu.kernel, gpu.machine, gpu.sms = address(record), address(machine_record), address(sm_array)
+    gpu.kernel, gpu.machine, gpu.sms = (
+        address(workers.kernels),
+        address(machine_record),
+        address(sm_array),
+    )
     gpu.n_sms = n_sms
     gpu.l2.sets, gpu.l2.n_sets = address(l2_sets), len(l2_sets)
     whole.begin_kernel(gpu)
     length = min(window or machine.gpu.l2.round_trip, machine.gpu.l2.round_trip)
-    _run(gpu_array, kernel, sm_array, table, length, max_cycles or NEVER, progress)
+    with ThreadPoolExecutor(threads) as pool:
+        run = runner(gpu_array, threads, pool)
+        _run(run, gpu, kernel, sm_array, table, length, max_cycles or NEVER, progress)
     return RunState(
         kernel,
         machine,
         place,
         streams,
-        record[0],
+        workers.kernels[0],
         sm_array,
         gpu,
-        counts,
-        recorded[: int(record[0].event_next)],
+        workers.counts(),
+        workers.events(),
         int(whole.execution_cycles(gpu)),
         machine.gpu.launch.latency_cycles,
         time.perf_counter() - start,
@@ -118,11 +121,12 @@ def simulate(
 
 def _l2_sets(machine: Machine) -> int:
     l2 = machine.gpu.l2
-    return l2.size_kib * 1024 // (l2.line_bytes * l2.ways)
+    return l2.size_kib * 1024 // (l2.line_bytes * l2.ways * l2.slices) * l2.slices
 
 
 def _run(
-    gpu_array: Any,
+    run: Runner,
+    gpu: Any,
     kernel: Kernel,
     sms: Any,
     table: NDArray[Any],
@@ -130,10 +134,9 @@ def _run(
     max_cycle: int,
     progress: Progress | None,
 ) -> None:
-    gpu = gpu_array[0]
     status = whole.RUNNING
     while status == whole.RUNNING:
-        status = whole.run(gpu_array, WINDOWS_PER_CALL, window, max_cycle, PATIENCE)
+        status = run(WINDOWS_PER_CALL, window, max_cycle, PATIENCE)
         if progress:
             progress(int(gpu.now), int(gpu.dispatch.next_cta), kernel.n_ctas)
         if status == whole.FAILED:

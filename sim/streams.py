@@ -23,6 +23,8 @@ class _Placed:
     path: Path
     first: int  # place of its first element
     rows: NDArray[np.intp]  # elements that address memory
+    executed: NDArray[np.uint32]  # their lanes
+    pcs: NDArray[np.uint32]  # and their instructions
     clocks: int  # clock reads
     uses: int = 0
 
@@ -61,7 +63,9 @@ class Streams:
         placed = self._placed.get(id(path))
         if placed is None:
             rows = np.flatnonzero(self.table["accesses"][path.pcs])
-            placed = _Placed(path, self._n_pcs, rows, int(self.table["clock"][path.pcs].sum()))
+            clocks = int(self.table["clock"][path.pcs].sum())
+            pcs = path.pcs[rows]
+            placed = _Placed(path, self._n_pcs, rows, path.executed[rows], pcs, clocks)
             self._placed[id(path)] = placed
             self._n_pcs += len(path.pcs)
         placed.uses += 1
@@ -91,6 +95,9 @@ class Streams:
         )
 
 
+BATCH = 8192  # rows to coalesce at a time: calls per CTA would take longer than the work
+
+
 class _Coalescer:
     """Collects the coalesced accesses of one CTA after another."""
 
@@ -100,6 +107,8 @@ class _Coalescer:
         self._lines: list[Any] = []
         self._n_accesses = 0
         self._n_lines = 0
+        self._waiting: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
+        self._n_waiting = 0
         self._data_paths = np.ascontiguousarray(table["path"])
         widths = [inst.width for inst in kernel.program.instructions]
         self._sizes = np.maximum(np.array(widths, np.int64) // 8, 1)
@@ -107,18 +116,25 @@ class _Coalescer:
         self._geometry = (l1d.sets, l1d.data_banks, l1d.bank_bytes)
 
     def add(self, cta: Cta, placed: list[_Placed]) -> list[int]:
-        """Coalesce the accesses of a CTA; returns the first row of each of its warps."""
-        counts = [len(p.rows) for p in placed]
-        firsts = [self._n_accesses + sum(counts[:k]) for k in range(len(counts))]
-        if sum(counts):
-            self._add_rows(
-                np.concatenate(
-                    [self._addresses(w, n) for w, n in zip(cta.warps, counts, strict=True)]
-                ),
-                np.concatenate([p.path.executed[p.rows] for p in placed]),
-                np.concatenate([p.path.pcs[p.rows] for p in placed]),
-            )
+        """Take the accesses of a CTA; returns the first row of each of its warps."""
+        firsts = []
+        for warp, p in zip(cta.warps, placed, strict=True):
+            firsts.append(self._n_accesses)
+            self._n_accesses += len(p.rows)
+            self._n_waiting += len(p.rows)
+            addresses = self._addresses(warp, len(p.rows))
+            self._waiting.append((addresses, p.executed, p.pcs))
+        if self._n_waiting >= BATCH:
+            self._flush()
         return firsts
+
+    def _flush(self) -> None:
+        """Coalesce what waits."""
+        if self._n_waiting:
+            addresses, masks, pcs = zip(*self._waiting, strict=True)
+            self._add_rows(np.concatenate(addresses), np.concatenate(masks), np.concatenate(pcs))
+        self._waiting = []
+        self._n_waiting = 0
 
     def _addresses(self, warp: Warp, rows: int) -> NDArray[np.int64]:
         """A warp's addresses, after a check that there are as many rows as accesses."""
@@ -148,9 +164,9 @@ class _Coalescer:
         accesses["first"] += self._n_lines
         self._accesses.append(accesses)
         self._lines.append(lines[:n].copy())
-        self._n_accesses += len(accesses)
         self._n_lines += n
 
     def arrays(self) -> tuple[Any, Any]:
         """All accesses and all their lines."""
+        self._flush()
         return join(core.ACCESS, self._accesses), join(core.LINE, self._lines)

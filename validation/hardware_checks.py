@@ -9,6 +9,8 @@ from typing import Any
 
 from .experiments import (
     sm86_instruction_cache,
+    sm86_l1_strides,
+    sm86_pointer_chase,
     sm86_register_ports,
     sm86_shared_memory,
     sm86_warps_per_subcore,
@@ -23,6 +25,8 @@ EXPERIMENTS = (
     sm86_instruction_cache,
     sm86_warps_per_subcore,
     sm86_shared_memory,
+    sm86_l1_strides,
+    sm86_pointer_chase,
     turing_latency,
 )
 

@@ -1,80 +1,161 @@
-"""The L2 cache: tags and unloaded latencies (memory 5). Slices, bandwidth and queues come later.
+"""The L2 cache: slices with their ports, tags, and the sectors that stores leave (memory 5).
 
-One set-associative array of 32-byte sectors stands for all slices; requests come in order of time.
+Requests come in the order in which the SMs made them. The round trip of an unloaded hit is one
+number; on top of it a request waits for the ports of its SM and of its slice, and for the memory.
 """
 
 from __future__ import annotations
 
-from ..compiled import compiled, pointer_to, record, u
+from ..compiled import compiled, pointer_to, popcount, record, u
 from ..sm import outbox
-from . import dram
+from . import dram, interconnect, slice_hash
 
 WAYS = 32
+SLICES = 128
 
 SET = record(
     ("line", "i8", WAYS),  # line number + 1; 0: empty
     ("used", "i8", WAYS),
+    ("filled", "i8", WAYS),  # cycle in which the last sectors from memory are there
     ("valid", "i2", WAYS),  # sectors
+    ("dirty", "i2", WAYS),  # sectors that the memory does not have
 )
 
 set_at = pointer_to(SET)
 
+SLICE = record(
+    ("request_free", "i8"),  # a packet a cycle comes in
+    ("data_free", "i8"),  # a sector a cycle goes out
+    ("atomic_free", "i8"),
+)
+
 STATE = record(
-    ("sets", "i8"),  # address of the sets
+    ("sets", "i8"),  # address of the sets, slice by slice
     ("n_sets", "i8"),
     ("uses", "i8"),
     ("sector_accesses", "i8"),
     ("sector_hits", "i8"),
+    ("map", slice_hash.STATE),
+    ("slices", SLICE, SLICES),
 )
 
 
 @compiled
-def _way_of(l2_set, ways, line):
-    """The way that holds `line`, else the least recently used one, emptied."""
-    victim = 0
+def _set_of(l2, slice_, group):
+    """The set of a slice's line `group`; higher bits are folded in against strides."""
+    sets = l2.n_sets // l2.map.slices
+    return set_at(l2.sets, slice_ * sets + (group ^ group // sets ^ group // sets // sets) % sets)
+
+
+@compiled
+def _find(l2_set, ways, line):
+    """The way that holds `line`, or -1."""
     for way in range(ways):
         if l2_set.line[u(way)] == line + 1:
             return way
+    return -1
+
+
+@compiled
+def _oldest(l2_set, ways):
+    victim = 0
+    for way in range(1, ways):
         if l2_set.used[u(way)] < l2_set.used[u(victim)]:
             victim = way
-    l2_set.line[u(victim)] = line + 1
-    l2_set.valid[u(victim)] = 0
     return victim
 
 
 @compiled
-def _sectors(mask):
-    return (mask & 1) + (mask >> 1 & 1) + (mask >> 2 & 1) + (mask >> 3 & 1)
-
-
-@compiled
-def fill(l2, machine, line, sectors):
-    """Make `sectors` of a line valid and the line the newest of its set; returns what was not."""
-    # Neighbouring lines lie in different sets; higher bits are folded in against strides.
-    index = (line ^ line // l2.n_sets) % l2.n_sets
-    l2_set = set_at(l2.sets, index)
-    way = _way_of(l2_set, machine.l2.ways, line)
+def _way_of(l2, l2_set, memory, machine, slice_, line, at):
+    """The way of `line`, now the newest; what it replaces goes to memory if it is dirty."""
+    way = _find(l2_set, machine.l2.ways, line)
+    if way < 0:
+        way = _oldest(l2_set, machine.l2.ways)
+        if l2_set.dirty[u(way)]:
+            dram.write(memory, machine, slice_, int(l2_set.dirty[u(way)]), at)
+        l2_set.line[u(way)] = line + 1
+        l2_set.valid[u(way)] = 0
+        l2_set.dirty[u(way)] = 0
+        l2_set.filled[u(way)] = 0
     l2.uses += 1
     l2_set.used[u(way)] = l2.uses
-    missing = sectors & ~int(l2_set.valid[u(way)])
+    return way
+
+
+@compiled
+def install(l2, memory, machine, line):
+    """Make a whole line valid, as a copy or a launch leaves it."""
+    slice_ = slice_hash.slice_of(l2.map, line)
+    l2_set = _set_of(l2, slice_, line // l2.map.slices)
+    way = _way_of(l2, l2_set, memory, machine, slice_, line, 0)
+    l2_set.valid[u(way)] = 15
+
+
+@compiled
+def _write(l2, memory, machine, slice_, line, sectors, at):
+    """Take a store; sectors that it writes need not be fetched."""
+    l2_set = _set_of(l2, slice_, line // l2.map.slices)
+    way = _way_of(l2, l2_set, memory, machine, slice_, line, at)
+    hits = popcount(sectors & int(l2_set.valid[u(way)]))
     l2_set.valid[u(way)] |= sectors
-    return missing
-
-
-@compiled
-def access(l2, machine, line, sectors):
-    """Look `sectors` of a line up and bring what is missing; returns the missing ones."""
-    missing = fill(l2, machine, line, sectors)
-    l2.sector_accesses += _sectors(sectors)
-    l2.sector_hits += _sectors(sectors & ~missing)
-    return missing
-
-
-@compiled
-def serve(l2, memory, machine, request):
-    """Serve one request; returns the cycle in which its answer reaches the SM."""
-    missing = access(l2, machine, request.line, int(request.sectors))
-    at = request.at + request.delay + machine.l2.round_trip
-    if missing and request.kind != outbox.WRITE:
-        at += dram.read(memory, machine, missing)
+    l2_set.dirty[u(way)] |= sectors
+    l2.sector_hits += hits
     return at
+
+
+@compiled
+def _read(l2, memory, machine, slice_, line, sectors, at):
+    """Look sectors up and fetch what is missing; returns when all are there, hits in cycle `at`."""
+    group = line // l2.map.slices
+    l2_set = _set_of(l2, slice_, group)
+    way = _way_of(l2, l2_set, memory, machine, slice_, line, at)
+    missing = sectors & ~int(l2_set.valid[u(way)])
+    l2.sector_hits += popcount(sectors & ~missing)
+    if missing:
+        there = at + dram.read(memory, machine, slice_, group, missing, at)
+        l2_set.valid[u(way)] |= missing
+        l2_set.filled[u(way)] = max(there, l2_set.filled[u(way)])
+    return max(at, l2_set.filled[u(way)])
+
+
+@compiled
+def _change(l2, machine, slice_, line, sectors):
+    """An atomic has read sectors and leaves new values in them."""
+    l2_set = _set_of(l2, slice_, line // l2.map.slices)
+    l2_set.dirty[u(_find(l2_set, machine.l2.ways, line))] |= sectors
+
+
+@compiled
+def _enter(unit, machine, kind, sectors, at):
+    """A request's turn at its slice: its packets in, its data out; returns when."""
+    at = max(unit.request_free, at)
+    if kind == outbox.WRITE:
+        unit.request_free = at + sectors
+        return at
+    unit.request_free = at + 1
+    if kind == outbox.ATOMIC:
+        at = max(unit.atomic_free, at)
+        unit.atomic_free = at + sectors * machine.l2.atomic_interval
+    at = max(unit.data_free, at)
+    unit.data_free = at + sectors
+    return at
+
+
+@compiled
+def serve(l2, memory, machine, port, request):
+    """Serve one request; returns the cycle in which its answer reaches the SM."""
+    mask, kind = int(request.sectors), int(request.kind)
+    sectors = popcount(mask)
+    l2.sector_accesses += sectors
+    packets = 1 if kind == outbox.READ or kind == outbox.INSTRUCTION else sectors
+    sent = interconnect.send(port, request.at + request.delay, packets)
+    slice_ = slice_hash.slice_of(l2.map, request.line)
+    at = _enter(l2.slices[u(slice_)], machine, kind, sectors, sent)
+    if kind == outbox.WRITE:
+        there = _write(l2, memory, machine, slice_, request.line, mask, at)
+        return there + machine.l2.round_trip
+    there = _read(l2, memory, machine, slice_, request.line, mask, at)
+    if kind == outbox.ATOMIC:
+        _change(l2, machine, slice_, request.line, mask)
+        there += machine.l2.atomic_latency
+    return max(there, interconnect.receive(port, machine, sent, sectors)) + machine.l2.round_trip

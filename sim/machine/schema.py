@@ -330,15 +330,44 @@ class Sm(Section):
     async_copy: AsyncCopy
 
 
+class Interconnect(Section):
+    reply_bytes: Count = Field(description="data that an SM receives per cycle")
+
+
 class L2(Section):
     size_kib: Count = Field(description="data of all slices")
+    slices: Count = Field(le=128, description="slices, each with ports of a sector per cycle")
     ways: Count = Field(le=32, description="lines of a set")
     line_bytes: Count = Field(description="bytes of a line")
     round_trip: Count = Field(description="request of an SM to its reply, L2 hit, unloaded")
+    atomic_latency: Cycles = Field(description="added to the round trip by an atomic")
+    atomic_interval: Count = Field(description="cycles of an atomic in its slice, per sector")
 
 
 class Dram(Section):
+    """The memory behind the L2. Timings of rows and columns are those of the chips."""
+
     latency: Cycles = Field(description="added to the L2's round trip by an L2 miss, unloaded")
+    channels: Count = Field(le=32, description="channels, each with its share of the slices")
+    row_bytes: Count = Field(description="bytes of a channel's row")
+    burst_clocks: float = Field(gt=0, description="memory clocks of a sector on a channel's bus")
+    rcd_ns: float = Field(ge=0, description="activate to read")
+    cl_ns: float = Field(ge=0, description="read to data")
+    rp_ns: float = Field(ge=0, description="precharge to activate")
+    rtp_ns: float = Field(ge=0, description="read to precharge")
+    rc_ns: float = Field(ge=0, description="activate to activate, same bank")
+    rrd_ns: float = Field(ge=0, description="activate to activate, same channel")
+    faw_ns: float = Field(ge=0, description="time in which a channel activates at most 4 rows")
+    wtr_ns: float = Field(ge=0, description="end of write data to read")
+    read_to_write_ns: float = Field(ge=0, description="bus idle between read and write data")
+    refresh_share: float = Field(ge=0, lt=1, description="share of bus time lost to refresh")
+    write_batch: Count = Field(description="sectors that wait in a channel before it writes")
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        if self.row_bytes % 128:
+            raise ValueError("row_bytes has to be a multiple of a line's 128 bytes")
+        return self
 
 
 class Gpu(Section):
@@ -350,5 +379,14 @@ class Gpu(Section):
     clock: Clock
     launch: Launch
     sm: Sm
+    interconnect: Interconnect
     l2: L2
     dram: Dram
+
+    @model_validator(mode="after")
+    def _memory_divides(self) -> Self:
+        if self.l2.slices % self.dram.channels:
+            raise ValueError("l2.slices has to be a multiple of dram.channels")
+        if self.l2.size_kib * 1024 < self.l2.slices * self.l2.ways * self.l2.line_bytes:
+            raise ValueError("l2.size_kib has to hold at least one set per slice")
+        return self

@@ -72,7 +72,10 @@ def _same(words, n, others, m):
     if n != m:
         return False
     for k in range(n):
-        if not (others[:m] == words[k]).any():
+        j = 0
+        while j < m and others[j] != words[k]:
+            j += 1
+        if j == m:
             return False
     return True
 

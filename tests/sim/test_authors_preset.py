@@ -176,7 +176,8 @@ def test_constants_are_asked_for_on_the_way(authors):
 
 def test_sub_core_0_prefetches_before_the_others_miss(simulate):
     """Sub-core 3 waits for three demands and three times 8 prefetches; the lines come at once."""
-    near = {"l2.round_trip": 1, "dram.latency": 0}
+    near = {"l2.round_trip": 1, "dram.latency": 0, "interconnect.reply_bytes": 128}
+    near |= {"clock.dram_mhz": 1e6, "dram.rc_ns": 0.0, "dram.rrd_ns": 0.0, "dram.faw_ns": 0.0}
     run = simulate("NOP ;", preset="authors", block=128, warm="", changes=near)
     firsts = [run.issues(subcore=s)[0] for s in range(4)]
     assert [first - firsts[0] for first in firsts] == [0, 9, 18, 27]

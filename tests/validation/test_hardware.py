@@ -19,6 +19,8 @@ ORIGINS = {
     "sm86_instruction_cache": "sm86_rtx3060_icache_sweep",
     "sm86_warps_per_subcore": "sm86_rtx3060_warps_per_subcore",
     "sm86_shared_memory": "sm86_rtx3060_shared_memory_sequences",
+    "sm86_l1_strides": "l1_access_patterns",
+    "sm86_pointer_chase": "pointer_chase_latency",
     "sm75_instructions": "instruction_latency",
     "sm75_issue_distance": "vendor_issue_distance",
 }

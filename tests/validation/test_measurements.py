@@ -7,6 +7,8 @@ import pytest
 from warpwise import validation
 from warpwise.validation.experiments import (
     sm86_instruction_cache,
+    sm86_l1_strides,
+    sm86_pointer_chase,
     sm86_register_ports,
     sm86_shared_memory,
     sm86_warps_per_subcore,
@@ -27,6 +29,8 @@ SAMPLE = {
     sm86_instruction_cache: slice(2, 20, 8),
     sm86_warps_per_subcore: slice(20 + 21),
     sm86_shared_memory: slice(None),
+    sm86_l1_strides: slice(None, None, 4),
+    sm86_pointer_chase: slice(None),
     turing_latency: slice(None),
 }
 # Highest mean absolute error, percent.
@@ -40,6 +44,8 @@ REACHED = {
     "warps per sub-core: each warp": 30,
     "warps per sub-core: last warp": 37,
     "shared memory": 4.5,
+    "L1 strides": 6,
+    "pointer chase": 4.5,
     "Turing issue distances: GPR": 12,
     "Turing issue distances: predicate": 0,
     "Turing issue distances: uniform": 0,
@@ -55,6 +61,8 @@ DISAGREEMENTS = {
     "warps per sub-core: each warp": "6.1 and 7.6 cycles, model 4.5 and 8.5: deviation 9",
     "warps per sub-core: last warp": "39 % too late with four warps: deviation 9",
     "shared memory": "waits last one cycle longer, up to 9 %: deviation 10",
+    "L1 strides": "whole cycles, up to 22 % from the measured fractions: deviation 15",
+    "pointer chase": "memory of an A40: 547 cycles, model 491: deviation 16",
     "Turing issue distances: GPR": "HMMA.1688: 14 cycles, model 24: deviation 11",
     "Turing FP64 latency": "45 cycles, model 48 and 52: deviation 12",
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 RTX_3060: Final = "rtx_a6000"  # the same SM
+A40: Final = "rtx_a6000"  # the same die
 
 
 @dataclass(frozen=True)

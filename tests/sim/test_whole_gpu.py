@@ -1,0 +1,60 @@
+"""Many SMs against one L2 and memory: rates of the whole, and the order in which they share."""
+
+import numpy as np
+import pytest
+
+from warpwise.sim import engine
+from warpwise.sim.machine.load import load
+from warpwise.validation.experiments.addressed import kernel
+
+LOAD = "[B------:R-:W0:-:S02] LDG.E R1, [R2.64] ;\n"
+USE = "[B0-----:R-:W-:-:S04] FADD R5, R1, R5 ;"
+N = 8  # loads of a thread
+
+
+def stream(ctas, block=256):
+    """Each thread reads N words; together they read an array once."""
+    threads = ctas * block
+
+    def addresses(t):
+        return 0x10000000 + 4 * (np.arange(N)[:, None] * threads + t)
+
+    return kernel("stream", N * LOAD + USE, ctas, block, addresses)
+
+
+@pytest.fixture(scope="module")
+def read_stream():
+    return engine.simulate(stream(84 * 6), load("rtx_a6000"))
+
+
+def test_stream_of_reads_nears_the_rate_of_the_memory(read_stream):
+    """426.7 bytes a cycle, less 2.4 % for refresh, behind the first one's 500 cycles."""
+    read = int(read_stream.gpu.dram.sectors_read) * 32
+    assert read == 84 * 6 * 256 * N * 4
+    assert read / (read_stream.execution_cycles - 500) == pytest.approx(416, rel=0.02)
+
+
+@pytest.mark.parametrize("window", [1, 32, 128])
+def test_the_window_does_not_change_a_cycle(window):
+    one_wave = stream(8, 128)
+    whole = engine.simulate(one_wave, load(), 4, events=True)
+    parts = engine.simulate(one_wave, load(), 4, events=True, window=window)
+    assert parts.execution_cycles == whole.execution_cycles
+    assert parts.events.tobytes() == whole.events.tobytes()
+
+
+def with_threads(threads, events):
+    """Twelve full SMs of CTAs on three SMs, so that places are refilled."""
+    return engine.simulate(stream(12 * 6), load(), 3, events=events, threads=threads)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_number_of_threads_does_not_change_a_bit(threads):
+    one, more = with_threads(1, False), with_threads(threads, False)
+    assert one.execution_cycles == more.execution_cycles
+    assert one.counts.tobytes() == more.counts.tobytes()
+    assert one.sms.tobytes() == more.sms.tobytes()
+
+
+def test_the_number_of_threads_does_not_change_what_is_recorded():
+    assert with_threads(1, True).events.tobytes() == with_threads(2, True).events.tobytes()

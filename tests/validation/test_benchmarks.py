@@ -1,0 +1,23 @@
+"""The benchmark's rows; no assert on seconds."""
+
+import pytest
+
+from warpwise.validation import benchmarks
+
+INSTRUCTIONS = {
+    "ffma": 2 * 24 * 401,  # two CTAs of 24 warps
+    "gemm": 4 * 8 * (4 * (5 + 16 * 18 + 1) + 1),  # four CTAs of 8 warps, four tiles
+    "saxpy": 12 * 8 * 8,
+}
+
+
+def test_rows_count_what_ran():
+    rows = list(benchmarks.rows(sizes=(1,), threads=(1,)))
+    assert {row.name: row.warp_inst for row in rows} == INSTRUCTIONS
+    for row in rows:
+        assert row.warp_inst_per_s == row.warp_inst / row.wall_s
+
+
+@pytest.mark.parametrize("key", ["name", "threads", "warp_inst_per_s", "cycles_per_s"])
+def test_rows_are_plain_values(key):
+    assert key in benchmarks.Row("ffma", 1, 1, 100, 50, 0.5).to_dict()

@@ -1,0 +1,169 @@
+"""How fast the simulator is on this machine: a short set of kernels on an RTX A6000.
+
+`python -m warpwise.validation.benchmarks` writes the table of `docs/benchmarks.md`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..isa.files import whole
+from ..sim import engine
+from ..sim.machine.load import load
+from ..traces.kernel import Kernel
+from .experiments.addressed import kernel
+from .report import aligned
+
+GPU = "rtx_a6000"
+SIZES = (1, 8, 84)  # SMs
+WORD = 4
+X, Y = 0x10000000, 0x20000000
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+FFMA = """
+.repeat 400
+[B------:R-:W-:-:S01] FFMA R1, R2.reuse, R3, R4 ;
+.end
+"""
+SAXPY = """
+[B------:R-:W-:-:S01] S2R R0, SR_TID.X ;
+[B------:R-:W-:-:S05] IMAD R0, R0, 0x4, RZ ;
+[B------:R-:W-:-:S05] IADD3 R2, R0, R6, RZ ;
+[B------:R-:W0:-:S02] LDG.E R8, [R2.64] ;
+[B------:R-:W1:-:S02] LDG.E R9, [R4.64] ;
+[B01----:R-:W-:-:S04] FFMA R9, R8, R10, R9 ;
+[B------:R-:W-:-:S02] STG.E [R4.64], R9 ;
+"""
+# A tile of 64 x 64 in 256 threads, 16 results each: 4 steps of depth 16.
+TILES = 4
+DEPTH = 16
+TILE = """
+[B------:R-:W0:-:S02] LDG.E.128 R40, [R2.64] ;
+[B------:R-:W1:-:S02] LDG.E.128 R44, [R4.64] ;
+[B0-----:R-:W-:-:S02] STS.128 [R6], R40 ;
+[B-1----:R2:W-:-:S02] STS.128 [R7], R44 ;
+[B--2---:R-:W-:-:S05] BAR.SYNC 0x0 ;
+"""
+STEP = """
+[B------:R-:W3:-:S02] LDS.128 R48, [R8] ;
+[B------:R-:W4:-:S02] LDS.128 R52, [R9] ;
+[B---34-:R-:W-:-:S01] FFMA R16, R48, R52, R16 ;
+.repeat 15
+[B------:R-:W-:-:S01] FFMA R17, R49, R53, R17 ;
+.end
+"""
+
+
+def ffma(sms: int) -> Kernel:
+    """Full SMs, nothing but FFMAs."""
+    return kernel("ffma", FFMA, 2 * sms, 768, lambda _: np.zeros((0, 32), np.int64))
+
+
+def saxpy(sms: int) -> Kernel:
+    """2^18 elements for 84 SMs, a thread each."""
+    ctas = 1024 * sms // max(SIZES)
+
+    def addresses(t: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.stack([X + WORD * t, Y + WORD * t, Y + WORD * t])
+
+    return kernel("saxpy", SAXPY, ctas, 256, addresses)
+
+
+def gemm(sms: int) -> Kernel:
+    """Four tiles of a product of single-precision matrices for each SM."""
+
+    def addresses(t: NDArray[np.int64]) -> NDArray[np.int64]:
+        lane = t % 256
+        step = [np.full(32, 64 * WORD * k) for k in range(DEPTH)]
+        reads = [(s + lane // 16 * 16, s + 4096 + lane % 16 * 16) for s in step]
+        inner = [row for pair in reads for row in pair]
+        rows: list[Any] = []
+        for tile in range(TILES):
+            base = (t // 256 * TILES + tile) * 4096
+            rows += [X + base + 16 * lane, Y + base + 16 * lane, 16 * lane, 4096 + 16 * lane]
+            rows += inner
+        return np.stack(rows)
+
+    tile = TILE + DEPTH * STEP + "[B------:R-:W-:-:S05] BAR.SYNC 0x0 ;\n"
+    return kernel("gemm", f".repeat {TILES}\n{tile}.end", 4 * sms, 256, addresses)
+
+
+KERNELS = {"ffma": ffma, "gemm": gemm, "saxpy": saxpy}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kernel's speed. Coalescing its addresses counts; compiling and reading a trace do not."""
+
+    name: str
+    sms: int
+    threads: int
+    warp_inst: int
+    cycles: int
+    wall_s: float
+
+    @property
+    def warp_inst_per_s(self) -> float:
+        return self.warp_inst / self.wall_s
+
+    @property
+    def cycles_per_s(self) -> float:
+        return self.cycles / self.wall_s
+
+    def to_dict(self) -> dict[str, Any]:
+        rates = ("warp_inst_per_s", "cycles_per_s")
+        return asdict(self) | {rate: getattr(self, rate) for rate in rates}
+
+
+def rows(sizes: tuple[int, ...] = SIZES, threads: tuple[int, ...] = (1,)) -> Iterator[Row]:
+    """Simulate each kernel twice and keep the faster run."""
+    machine = load(GPU)
+    for name, build in KERNELS.items():
+        for sms in sizes:
+            for n in threads:
+                loaded = _loaded(build(sms))
+                runs = [engine.simulate(loaded, machine, sms, threads=n) for _ in range(2)]
+                best = min(runs, key=lambda run: run.wall_s)
+                inst = best.streams.warp_inst
+                yield Row(name, sms, n, inst, best.execution_cycles, best.wall_s)
+
+
+def _loaded(lazy: Kernel) -> Kernel:
+    """The same kernel with all its CTAs in memory."""
+    return replace(lazy, load_cta=[lazy.load_cta(n) for n in range(lazy.n_ctas)].__getitem__)
+
+
+def text(measured: list[Row]) -> str:
+    """A table for people."""
+    columns = ("kernel", "SMs", "threads", "warp-instructions", "cycles", "warp-inst/s", "cycles/s")
+    return aligned(columns, map(_cells, measured))
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    counts = (row.sms, row.threads, row.warp_inst, row.cycles)
+    return row.name, *map(str, counts), f"{row.warp_inst_per_s:,.0f}", f"{row.cycles_per_s:,.0f}"
+
+
+def main() -> None:
+    """Replace the table of the page by one measured here."""
+    measured = text(list(rows(threads=(1, 2))))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    head, _, rest = PAGE.read_text().partition("```\n")
+    tail = rest.partition("```\n")[2]
+    table = f"{measured.rstrip()}\n\n{machine}; peak memory {peak} MB\n"
+    with whole(PAGE) as stream:
+        stream.write(f"{head}```\n{table}```\n{tail}".encode())
+
+
+if __name__ == "__main__":
+    main()
