@@ -10,16 +10,18 @@ if TYPE_CHECKING:
     from .machine.load import load as load_machine
     from .result import KernelResult as KernelResult
     from .result import Result as Result
+    from .studies.sweep import sweep as sweep
 
 _HOMES = {
     "run": ("api", "run"),
     "Machine": ("machine.load", "Machine"),
     "load_machine": ("machine.load", "load"),
     "KernelResult": ("result", "KernelResult"),
+    "sweep": ("studies.sweep", "sweep"),
     "Result": ("result", "Result"),
 }
 
-__all__ = ["KernelResult", "Machine", "Result", "load_machine", "run"]
+__all__ = ["KernelResult", "Machine", "Result", "load_machine", "run", "sweep"]
 
 
 def __getattr__(name: str) -> Any:

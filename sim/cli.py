@@ -149,7 +149,7 @@ def run(
     threads: ThreadsOption = 1,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Write result.json to this folder."),
+        typer.Option("-o", "--output", metavar="DIR", help="Write result and tables to this folder."),
     ] = None,
     events: Annotated[
         Path | None,
@@ -377,6 +377,34 @@ def measurements(as_json: JsonOption = False) -> None:
 
 
 app.add_typer(validate_app, name="validate")
+
+
+@app.command(epilog=_examples("warpwise sweep sweep.toml -j 2 -o runs"))
+def sweep(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="What to vary (TOML).")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the runs are kept.")
+    ] = Path("runs"),
+    jobs: Annotated[int, typer.Option("-j", min=1, metavar="N", help="Processes.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler to use instead.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run every point of a design-space sweep that has no result yet."""
+    from . import cli_sweep, studies
+    from .cli_progress import compile_once
+
+    compile_once()
+    plan = studies.read(source)
+    frame = studies.sweep(plan, output, jobs, scheduler, cli_sweep.Line(sys.stderr))
+    if as_json:
+        _print_json(cli_sweep.document(frame))
+    else:
+        axes = list(dict.fromkeys(axis for setting in plan.settings() for axis in setting))
+        typer.echo(cli_sweep.text(frame, axes))
+    if frame["error"].notna().any():
+        raise typer.Exit(FAILED)
 
 
 @app.command(epilog=_examples("warpwise bench --json"))

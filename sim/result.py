@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SCHEMA = 1
+TABLES = ("stats", "stalls", "instructions")  # properties of `Result`
+RESULT = "result.json"  # written last: a folder that has it is whole
 MODEL_VERSION = 1  # rises with every change that may change cycles
 
 EVENT_COLUMNS = [
@@ -219,10 +221,25 @@ class Result:
             },
         }
 
+    @property
+    def instructions(self) -> pd.DataFrame:
+        """Every static instruction: how often it issued, and the cycles that warps spent at it."""
+        import pandas as pd
+
+        frames = [k.hotspots(len(k.instructions)).assign(launch=k.launch) for k in self.kernels]
+        return pd.concat(frames, ignore_index=True).sort_values(["launch", "pc"], ignore_index=True)
+
     def save(self, folder: str | Path) -> Path:
-        """Write the run as `result.json` into `folder`; the file is whole or absent."""
-        path = Path(folder) / "result.json"
+        """Write the run into `folder`: tables as Parquet, then `result.json`, whose path returns.
+
+        Each file is whole or absent, and the folder is whole if it holds `result.json`.
+        """
+        path = Path(folder) / RESULT
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        for name in TABLES:
+            with whole(path.with_name(f"{name}.parquet")) as stream:
+                getattr(self, name).to_parquet(stream)
         with whole(path) as stream:
             stream.write(json.dumps(self.to_dict(), indent=1).encode())
         return path

@@ -44,4 +44,9 @@ def test_timeline_has_a_lane_for_each_warp_and_a_bar_for_each_issue(result):
 def test_saved_run_is_what_the_command_prints(result, tmp_path):
     path = result.save(tmp_path / "run")
     assert json.loads(path.read_text()) == result.to_dict()
-    assert [p.name for p in path.parent.iterdir()] == ["result.json"]
+    assert sorted(p.name for p in path.parent.iterdir()) == [
+        "instructions.parquet",
+        "result.json",
+        "stalls.parquet",
+        "stats.parquet",
+    ]

@@ -1,0 +1,154 @@
+"""Sweeps: every point once, whatever is killed in between; failures are rows."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from warpwise.isa.errors import InputError
+from warpwise.sim.studies import points, read, sweep
+
+COMMAND = [sys.executable, "-c", "from warpwise.sim.cli import main; main()", "sweep"]
+KERNEL = """
+.arch sm_86
+.kernel stream
+@repeat 200 [B------:R-:W-:-:S01] FADD R1, R2, R5 ;
+[B------:R-:W-:-:S01] EXIT ;
+"""
+PLAN = """
+inputs = ["stream.sass"]
+sms = 1
+[axes]
+"sm.stream_buffer.lines" = {lines}
+"sm.register_file.read_ports" = [1, 2]
+"""
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """A sweep's file; the argument says over which sizes of the stream buffer."""
+
+    def write(lines=(0, 8), more=""):
+        (tmp_path / "stream.sass").write_text(KERNEL)
+        path = tmp_path / "sweep.toml"
+        path.write_text(PLAN.format(lines=list(lines)) + more)
+        return path
+
+    return write
+
+
+def results(folder):
+    return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
+
+
+def test_axes_are_crossed_and_the_table_is_tidy(plan, tmp_path):
+    frame = sweep(plan(), tmp_path / "runs")
+    assert len(frame) == 4
+    cycles = frame.pivot_table(
+        index="sm.stream_buffer.lines", columns="sm.register_file.read_ports", values="cycles"
+    )
+    assert (cycles.loc[0] > cycles.loc[8]).all()  # each line misses without the prefetcher
+    assert frame["error"].isna().all()
+    written = pd.read_parquet(tmp_path / "runs/sweep.parquet")
+    pd.testing.assert_frame_equal(written, frame, check_dtype=False)
+
+
+def test_done_points_are_not_run_again(plan, tmp_path):
+    runs = tmp_path / "runs"
+    first = sweep(plan(), runs)
+    before = results(runs)
+    (runs / next(iter(before)) / "result.json").unlink()  # as a killed run leaves it
+    again = sweep(plan((0, 8, 4)), runs)
+    after = results(runs)
+    kept = before.keys() - {next(iter(before))}
+    assert len(after) == 6
+    assert {key: after[key] for key in kept} == {key: before[key] for key in kept}
+    old = again[again["sm.stream_buffer.lines"] != 4].reset_index(drop=True)
+    pd.testing.assert_frame_equal(old, first)
+
+
+def test_two_processes_give_the_same_table(plan, tmp_path):
+    alone, together = (sweep(plan(), tmp_path / f"runs{n}", jobs=n) for n in (1, 2))
+    pd.testing.assert_frame_equal(alone, together)
+
+
+def test_a_point_that_fails_is_a_row(plan, tmp_path):
+    """With one cycle allowed, nothing ends; the next call without the limit succeeds."""
+    path = plan((8,))
+    limited = path.with_name("limited.toml")
+    limited.write_text("max_cycles = 1\n" + path.read_text())
+    frame = sweep(limited, tmp_path / "runs")
+    assert frame["error"].str.contains("cycle limit").all()
+    assert len(frame) == 2
+    assert sweep(path, tmp_path / "runs")["error"].isna().all()
+
+
+def test_a_changed_input_is_another_point(plan, tmp_path):
+    path = plan()
+    before = {point.key for point in points(read(path))}
+    (tmp_path / "stream.sass").write_text(KERNEL.replace("200", "201"))
+    assert not before & {point.key for point in points(read(path))}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ('"sm.stream_bufer.lines" = [1]', "did you mean sm.stream_buffer.lines"),
+        ("[sett]", "sweep.toml: sett"),
+        ('"gpu" = ["voodoo"]', "unknown GPU 'voodoo'"),
+    ],
+)
+def test_mistakes_are_found_before_anything_runs(plan, tmp_path, more, message):
+    with pytest.raises(InputError, match=message):
+        sweep(plan(more=more), tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_command(plan, tmp_path):
+    command = [*COMMAND, plan(), "-o", tmp_path / "runs", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["points"] == 4
+
+
+@pytest.mark.slow
+def test_a_killed_driver_loses_nothing(plan, tmp_path):
+    """Killed twice in the middle; the table is that of an undisturbed sweep."""
+    path, runs = plan(range(33)), tmp_path / "runs"
+    command = [*COMMAND, path, "-o", runs, "-j", "2"]
+    for more in (1, 5):
+        process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+        target = len(results(runs)) + more
+        while process.poll() is None and len(results(runs)) < target:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    disturbed = sweep(path, runs)
+    pd.testing.assert_frame_equal(disturbed, sweep(path, tmp_path / "undisturbed"))
+
+
+@pytest.mark.slow
+def test_dask_moves_the_points_of_a_killed_worker(plan, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+    ):
+        victim = cluster.workers[0].pid
+
+        def kill_one(done, total):
+            if done == 3:
+                os.kill(victim, signal.SIGKILL)
+
+        frame = sweep(
+            plan(range(33)),
+            tmp_path / "runs",
+            scheduler=cluster.scheduler_address,
+            progress=kill_one,
+        )
+    pd.testing.assert_frame_equal(frame, sweep(plan(range(33)), tmp_path / "undisturbed"))
