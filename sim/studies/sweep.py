@@ -182,7 +182,8 @@ def sweep(
 ) -> pd.DataFrame:
     """Run what is missing of a sweep and return all of it, one row a point and kernel.
 
-    `jobs` processes on this machine, or the workers of the Dask scheduler at `scheduler`, which
+    `jobs` processes on this machine (a script that asks for more than one has to start below
+    `if __name__ == "__main__":`), or the workers of the Dask scheduler at `scheduler`, which
     must see `folder` under the same name. The table is also written to `sweep.csv` and
     `sweep.parquet`. Points that failed have their message in the column `error`; they are tried
     again by the next call.

@@ -18,7 +18,14 @@ def run(points: Sequence[Point], folder: str, jobs: int, scheduler: str | None) 
     """Run points and give each when it is done, in any order."""
     if scheduler:
         return _on_dask(points, folder, scheduler)
-    return _in_processes(points, folder, jobs)
+    return _in_processes(points, folder, jobs) if jobs > 1 else _here(points, folder)
+
+
+def _here(points: Sequence[Point], folder: str) -> Iterator[Point]:
+    """In this process: a script needs no guard against being imported by its workers."""
+    for point in points:
+        run_point(point, folder)
+        yield point
 
 
 def _in_processes(points: Sequence[Point], folder: str, jobs: int) -> Iterator[Point]:

@@ -14,6 +14,8 @@ ORIGINS = {
     "figure_4_issue_timeline": "paper_fig4_issue_timeline",
     "table_1_issue_cycles": "paper_table1_issue_cycles",
     "table_2_memory_latency": "paper_table2_memory_latency",
+    "table_5_prefetch": "paper_table5_prefetch",
+    "table_7_dependence": "paper_table7_dependence",
     "sm86_register_ports": "sm86_rtx3060_register_ports",
     "sm86_register_banks": "sm86_rtx3060_register_banks_2",
     "sm86_instruction_cache": "sm86_rtx3060_icache_sweep",
