@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Control bits or scoreboards?
 #
-# The paper's Table 7 compares the compiler's control bits with hardware scoreboards that allow 1, 3,
-# 63 or any number of pending readers of a register. Its scoreboards free a register when the
+# The paper's Table 7 compares the compiler's control bits with hardware scoreboards that allow 1,
+# 3, 63 or any number of pending readers of a register. Its scoreboards free a register when the
 # instruction retires, ten cycles after the issue of an FFMA, although the value could be bypassed
 # after four. The model can do both (`sm.dependence.release`). With the late release the paper's
 # trend appears: scoreboards are slower, with one reader most of all. With a bypass they are as fast

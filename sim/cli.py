@@ -149,9 +149,7 @@ def run(
     threads: ThreadsOption = 1,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o", "--output", metavar="DIR", help="Write result and tables to this folder."
-        ),
+        typer.Option("-o", "--output", metavar="DIR", help="Write the run to this folder."),
     ] = None,
     events: Annotated[
         Path | None,

