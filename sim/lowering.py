@@ -305,6 +305,7 @@ def kernel_record(kernel: Kernel, gpu: Gpu, streams: Streams, occupancy: int, l1
     fences = bool(streams.table["fence"].any())
     record.acknowledges = fences or gpu.sm.memory_unit.exit_waits_for_stores
     record.warm_icache = "icache" in kernel.warm
+    record.warm_l1i = "l1i" in kernel.warm
     record.warm_constants = "const" in kernel.warm
     record.warm_l1 = "l1" in kernel.warm
     return array

@@ -125,6 +125,7 @@ KERNEL = record(
     ("l1_ways", "i8"),  # left by shared memory
     ("acknowledges", "i2"),  # somebody waits for the L2's answers to stores
     ("warm_icache", "i2"),
+    ("warm_l1i", "i2"),
     ("warm_l1", "i2"),
     ("warm_constants", "i2"),
 )

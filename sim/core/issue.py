@@ -211,7 +211,7 @@ def _advance(sc, kernel, machine, warp, pc, now):
     else:
         decode.redirect(sc.decode, warp, 0)
         sc.warps.exited |= 1 << warp
-    fetch.update_room(sc, machine, warp)
+    fetch.update_room(sc, kernel, machine, warp)
     set_head(sc, kernel, machine, warp, now)
 
 

@@ -117,7 +117,7 @@ def access(sc, machine, warp, pc):
     line = line_of(pc, machine)
     stream = sc.stream
     at_head = stream_buffer.heads(stream, line)
-    if l0.newest == line + 1 and not at_head:
+    if l0.n_pairs == 0 and l0.newest == line + 1 and not at_head:
         return HIT
     if requested(l0, warp, pc):
         return WAITS

@@ -86,7 +86,7 @@ def _miss(sm, machine, line, user, epoch, now):
 
 
 @compiled
-def step(sm, machine, now):
+def step(sm, kernel, machine, now):
     """Look up the request that arrives in this cycle."""
     l1i = sm.l1i
     while l1i.head < l1i.tail:
@@ -95,8 +95,8 @@ def step(sm, machine, now):
             return
         line, user, epoch = l1i.line[u(slot)], int(l1i.user[u(slot)]), l1i.epoch[u(slot)]
         way = tags.find(l1i.tags, machine.sm.l1i.sets, machine.sm.l1i.ways, line)
-        if way >= 0:
-            tags.touch(l1i.tags, way)
+        if way >= 0 or kernel.warm_l1i:
+            tags.touch(l1i.tags, max(way, 0))
             _reply(sm, machine, line, user, epoch, now)
         elif not _miss(sm, machine, line, user, epoch, now):
             l1i.at[u(slot)] = now + 1

@@ -35,9 +35,9 @@ State = record(
     ("free_at", "i8"),  # cycle from which the arbiter may grant
     ("last", "i2"),  # sub-core served last
     ("stage_free", "i8"),  # cycle from which the L1 and shared-memory data stage is free
-    ("stage_head", "i8"),  # instructions that have not left the data stage, oldest first
-    ("stage_tail", "i8"),
-    ("stage_done", "i8", LOADS),  # cycle in which each leaves it
+    ("store_head", "i8"),  # stores that are not retired, oldest first
+    ("store_tail", "i8"),
+    ("store_done", "i8", LOADS),  # cycle in which each is
     ("pending", PENDING, LOADS),
     ("free_loads", "i8", 4),  # one bit a table entry, 32 a word
     ("n_pending", "i8"),
@@ -71,19 +71,20 @@ def _deliver(sc, entry, now):
 
 
 @compiled
-def _in_stage(unit, now):
-    """Instructions that wait for the data stage or are in it."""
-    while unit.stage_head < unit.stage_tail and unit.stage_done[u(unit.stage_head % LOADS)] <= now:
-        unit.stage_head += 1
-    return unit.stage_tail - unit.stage_head
+def _stores(unit, now):
+    """Stores that are in front of the data stage or in it."""
+    while unit.store_head < unit.store_tail and unit.store_done[u(unit.store_head % LOADS)] < now:
+        unit.store_head += 1
+    return unit.store_tail - unit.store_head
 
 
 @compiled
 def _table_full(sm, machine, now):
-    """Whether the pending request table has no entry: they are kept until write-back."""
-    entries = sm.memory.n_pending + _in_stage(sm.memory, now)
+    """Whether the pending request table has no entry: loads keep theirs until write-back."""
+    entries = sm.memory.n_pending + _stores(sm.memory, now)
     for s in range(SUBCORES):
-        entries += queue.length(sm.subcores[u(s)].writeback.load)
+        results = sm.subcores[u(s)].writeback
+        entries += queue.length(results.load) - results.doubles
     return entries >= machine.sm.memory_unit.pending_requests
 
 
@@ -106,8 +107,6 @@ def _enter_stage(unit, machine, inst, wavefronts, begin):
     cycles = wavefronts * machine.sm.l1d.stage_cycles
     start = max(unit.stage_free, begin)
     unit.stage_free = start + cycles
-    unit.stage_done[u(unit.stage_tail % LOADS)] = unit.stage_free
-    unit.stage_tail += 1
     unit.wavefronts += wavefronts
     extra = max(wavefronts - inst.wavefronts, 0)
     return start - begin + extra * machine.sm.l1d.stage_cycles
@@ -270,6 +269,8 @@ def _grant(sm, kernel, machine, s, now):
             _load_constant(sm, kernel, machine, s, entry, inst, access, begin, now)
             return
     if inst.stores:
+        unit.store_done[u(unit.store_tail % LOADS)] = begin + late
+        unit.store_tail += 1
         writeback.retire(sc, kernel, entry, begin + late, now)
     else:
         _deliver(sc, entry, now)

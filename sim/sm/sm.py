@@ -111,7 +111,7 @@ def run(sm, kernel, machine, until, stop_at_release):
     while sm.now < until:
         now = sm.now
         _take_replies(sm, machine, now)
-        l1_icache.step(sm, machine, now)
+        l1_icache.step(sm, kernel, machine, now)
         fp64.step(sm, machine, now)
         memory_unit.step(sm, kernel, machine, now)
         for s in range(SUBCORES):
