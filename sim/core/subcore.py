@@ -104,7 +104,7 @@ def _happen(sc, kernel, machine, now):
         elif what == wheel.RECHECK:
             scoreboard.check(sc, kernel, machine, warp, now)
         elif what == wheel.GATE:
-            dependence.enforce(sc.dependence, warp, dependence.BEHIND)
+            dependence.enforce(sc.dependence, warp)
         elif what == wheel.RELEASE:
             sc.issue.barrier &= ~(1 << warp)
         elif what == wheel.FENCE:
@@ -116,6 +116,7 @@ def _happen(sc, kernel, machine, now):
         else:
             sc.fetch.redirecting &= ~(1 << warp)
         event = wheel.give_back(sc.wheel, event)
+    dependence.settle(sc.dependence)
 
 
 @compiled

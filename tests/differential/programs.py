@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 WIDE = ("", ".64", ".128")
-POOL = 28  # registers
+REGISTERS = (2, 3, 4, 5, 6, 8, 10, 12, 14)  # mostly of one bank
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Program:
 
 def register(align: int = 1) -> st.SearchStrategy[str]:
     """A register, the first of an aligned group."""
-    return st.integers(2, POOL // align - 1).map(lambda n: f"R{n * align}")
+    return st.sampled_from([f"R{n}" for n in REGISTERS if n % align == 0])
 
 
 def source(align: int = 1) -> st.SearchStrategy[str]:
@@ -51,26 +51,32 @@ def form(template: str, **parts: st.SearchStrategy[str]) -> st.SearchStrategy[st
 
 PAIR, QUAD = source(2), source(4)
 
-FIXED = st.one_of(
+FLOAT = st.one_of(
     form("FADD {d}, {a}, {b}"),
     form("FFMA {d}, {a}, {b}, {c}"),
-    form("FMUL {d}, {a}, {k}", k=constant()),
-    form("FFMA {d}, {a}, {k}, {c}", k=constant()),
+    form("FFMA {d}, {a}, {b}, {c}"),
+    form("@P0 FADD {d}, {a}, {b}"),
+)
+INTEGER = st.one_of(
     form("IADD3 {d}, {a}, {b}, {c}"),
     form("LOP3.LUT {d}, {a}, {b}, {c}, 0x96, !PT"),
-    form("MOV {d}, {k}", k=constant()),
     form("MOV {d}, {a}"),
     form("SEL {d}, {a}, {b}, P0"),
     form("ISETP.LT.AND P0, PT, {a}, {b}, PT"),
+    form("UIADD3 UR4, UR6, {n}, URZ", n=st.sampled_from(["0x1", "UR5"])),
+)
+HEAVY = st.one_of(
     form("IMAD {d}, {a}, {b}, {c}"),
     form("IMAD.WIDE {d}, {a}, {b}, {c}", d=register(2), c=PAIR),
     form("HADD2 {d}, {a}, {b}"),
     form("HFMA2 {d}, {a}, {b}, {c}"),
-    st.just("NOP"),
-    st.just("CS2R.32 R4, SR_CLOCKLO"),
-    form("UIADD3 UR4, UR6, {n}, URZ", n=st.sampled_from(["0x1", "UR5"])),
-    form("@P0 FADD {d}, {a}, {b}"),
 )
+CONSTANT = st.one_of(
+    form("FMUL {d}, {a}, {k}", k=constant()),
+    form("FFMA {d}, {a}, {k}, {c}", k=constant()),
+    form("MOV {d}, {k}", k=constant()),
+)
+OTHER = st.sampled_from(["NOP", "CS2R.32 R4, SR_CLOCKLO"])
 TENSOR = form("HMMA.1688.F32 {d}, {a}, {b}, {c}", d=register(4), a=PAIR, b=source(), c=QUAD)
 SPECIAL = st.one_of(
     form("MUFU.RCP {d}, {a}"), form("POPC {d}, {a}"), form("I2F {d}, {a}"), form("F2I {d}, {a}")
@@ -108,7 +114,8 @@ def operations(arch: str, warm: str, fences: bool) -> st.SearchStrategy[str]:
 
     The twin ends at the L1: LDC only where it hits, fences only where no store goes to the L2.
     """
-    kinds = [FIXED, FIXED, FIXED, SPECIAL, DOUBLE, LOADS, SHARED, SYNC, TENSOR]
+    kinds = [FLOAT, FLOAT, INTEGER, HEAVY, CONSTANT, OTHER, TENSOR]
+    kinds += [SPECIAL, DOUBLE, LOADS, SHARED, SYNC]
     kinds += [COPIES] if arch == "sm_86" else []
     kinds += [LDC] if "const" in warm else []
     kinds += [st.just("MEMBAR.SC.CTA")] if fences else [STORES]
@@ -118,30 +125,61 @@ def operations(arch: str, warm: str, fences: bool) -> st.SearchStrategy[str]:
 @st.composite
 def controls(draw: st.DrawFn) -> str:
     """Control bits: what a compiler sets, or anything."""
-    stall = draw(st.one_of(st.integers(1, 6), st.integers(0, 15)))
+    stall = draw(st.one_of(st.just(1), st.integers(1, 6), st.integers(0, 15)))
     yields = draw(st.sampled_from("---Y"))
-    counter = st.sampled_from("------012")
-    wait = draw(st.sets(st.sampled_from("012"), max_size=2))
+    counter = st.sampled_from("---012")
+    wait = draw(st.sampled_from(["", "", "", "0", "1", "02"]))
     mask = "".join(k if k in wait else "-" for k in "012345")
     return f"[B{mask}:R{draw(counter)}:W{draw(counter)}:{yields}:S{stall:02}]"
 
 
 @st.composite
-def code(draw: st.DrawFn, arch: str, warm: str, most: int) -> list[str]:
+def idioms(draw: st.DrawFn, arch: str) -> list[str]:
+    """Sequences in which one instruction matters to the next; single ones seldom form them."""
+    bits = "[B------:R-:W{}:-:S{:02}] {} ;"
+    soon, counter = draw(st.sampled_from([1, 1, 2, 4, 5])), draw(st.sampled_from("01"))
+    depbar = f"DEPBAR.LE SB{counter}, {draw(st.integers(0, 1)):#x}"
+    after = [bits.format("-", draw(st.sampled_from([1, 4])), depbar)]
+    after += [bits.format("-", 1, draw(FLOAT)) for _ in range(draw(st.integers(1, 3)))]
+    kinds = ["reuse", "wait", "guard", "copies" if arch == "sm_86" else "wait"]
+    match draw(st.sampled_from(kinds)):
+        case "reuse":
+            kept, warm = draw(register()), draw(st.sampled_from(["", ".reuse"]))
+            rest = [f"{{d}}, {kept}{suffix}, {{b}}, {{c}}" for suffix in (".reuse", warm, "")]
+            return [bits.format("-", soon, draw(form(f"FFMA {operands}"))) for operands in rest]
+        case "wait":
+            loads = draw(st.lists(st.one_of(LOADS, SHARED, SPECIAL), min_size=1, max_size=3))
+            return [bits.format(counter, soon, load) for load in loads] + after
+        case "guard":
+            test = draw(form("ISETP.LT.AND P0, PT, {a}, {b}, PT"))
+            return [bits.format("-", soon, text) for text in (test, draw(form("@P0 MOV {d}, {a}")))]
+        case _:
+            copy = draw(form("LDGSTS.E [{d}], [{a}.64]", a=register(2)))
+            group = [bits.format("-", soon, copy)] * draw(st.integers(0, 2))
+            group += [bits.format(counter, 2, "LDGDEPBAR")]
+            waits = f"[B{'-' * int(counter)}{counter}{'-' * (5 - int(counter))}:R-:W-:-:S01] NOP ;"
+            return group * draw(st.integers(1, 2)) + draw(st.sampled_from([after, [waits]]))
+
+
+@st.composite
+def code(draw: st.DrawFn, arch: str, warm: str, sizes: tuple[int, int]) -> list[str]:
     """Straight-line code, a loop in it, and a branch over some of it."""
     operation = operations(arch, warm, fences=draw(st.integers(0, 4)) == 0)
-    one = st.tuples(controls(), operation).map(lambda pair: f"{pair[0]} {pair[1]} ;")
-    lines = draw(st.lists(one, min_size=1, max_size=most))
+    one = st.tuples(controls(), operation).map(lambda pair: [f"{pair[0]} {pair[1]} ;"])
+    part = st.one_of(one, one, one, idioms(arch))
+    parts = draw(st.lists(part, min_size=sizes[0], max_size=sizes[1]))
+    lines = [line for part in parts for line in part]
     if len(lines) > 2 and draw(st.integers(0, 3)) == 0:
         begin, end = sorted(draw(st.tuples(*[st.integers(0, len(lines) - 1)] * 2)))
         trips = draw(st.integers(1, 3))
         lines.insert(begin, "again:")
         lines.insert(end + 2, f"{draw(controls())} @P0 BRA again ; @trips {trips}")
-    if draw(st.integers(0, 3)) == 0:
-        taken = draw(st.sampled_from(["@taken", "@not_taken"]))
-        place = draw(st.integers(0, len(lines)))
-        lines.insert(place, f"{draw(controls())} @P1 BRA out ; {taken}")
-        lines.insert(draw(st.integers(place + 1, len(lines))), "out:")
+    if draw(st.integers(0, 2)) == 0:
+        taken, place = draw(st.booleans()), draw(st.integers(0, len(lines)))
+        branch = f"{draw(controls())} @P1 BRA out ; {'@taken' if taken else '@not_taken'}"
+        between = draw(st.sampled_from([[], ["@repeat 24 NOP ;"], ["NOP ;"]])) if taken else []
+        end = place if between else draw(st.integers(place, len(lines)))
+        lines = [*lines[:place], branch, *between, *lines[place:end], "out:", *lines[end:]]
     return lines
 
 
@@ -190,8 +228,8 @@ MACHINES = st.one_of(
 
 
 @st.composite
-def programs(draw: st.DrawFn, most: int = 14) -> Program:
-    """A kernel of one to three CTAs on a machine."""
+def programs(draw: st.DrawFn, least: int = 1, most: int = 10) -> Program:
+    """A kernel of one to three CTAs on a machine; as many parts, of one to seven instructions."""
     gpu, arch = draw(st.sampled_from([("rtx_a6000", "sm_86"), ("rtx_2080_ti", "sm_75")]))
     warm = draw(st.sampled_from(["icache l1i const l1", "icache l1i l1 const", "l1i l1"]))
     warps = draw(st.sampled_from([1, 1, 2, 4, 5, 8, 12, 24]))
@@ -199,6 +237,6 @@ def programs(draw: st.DrawFn, most: int = 14) -> Program:
     head += [f".grid {draw(st.sampled_from([1, 1, 1, 2, 3]))}", f".warm {warm}"]
     if warps >= 8 and draw(st.booleans()):  # all on one sub-core
         head += [".active " + " ".join(map(str, range(0, warps, 4)))]
-    lines = draw(code(arch, warm, most))
+    lines = draw(code(arch, warm, (least, most)))
     end = "[B------:R-:W-:-:S01] EXIT ;"
     return Program("\n".join([*head, *lines, end, ""]), gpu, draw(MACHINES))

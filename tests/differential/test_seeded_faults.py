@@ -47,7 +47,8 @@ from warpwise.validation.differential import against
 
 from .programs import programs
 
-MOST_PROGRAMS = 300
+MOST_PROGRAMS = 150
+MOST_INSTRUCTIONS = 150  # interpreted stages are slow
 
 
 @dataclass(frozen=True)
@@ -216,13 +217,12 @@ FAULTS = [
     Fault("duplicate requests", l0_icache, "access", "if requested(l0, warp, pc)", "if 0"),
     Fault("stream keeps its head", stream_buffer, "start", "stream.head = stream.tail", "pass"),
     Fault(
-        "demand port keeps its turn",
+        "demand port in reverse order",
         l1_icache,
         "_grant_demand",
         "last_demand) + 1 + k",
-        "last_demand) + k",
+        "last_demand) + 1 - k",
     ),
-    Fault("constants stop again", l0_constant, "miss", "if constants.stopped & bit:", "if 0:"),
     Fault("constants stop longer", l0_constant, "miss", "now + machine", "now + 1 + machine"),
     Fault(
         "WAR ignored", scoreboard, "_free_at", "if board.readers[u(warp), u(register)]:", "if 0:"
@@ -257,14 +257,14 @@ def expected():
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(programs(most=24))
+    @given(programs(least=10, most=16))
     def draw(program):
         kernel = parse(program.text).kernels[0]
         machine = load(program.gpu, "ref", program.changes)
         drawn.append((kernel, machine, model.run(kernel, machine.gpu).ops))
 
     draw()
-    return sorted(drawn, key=lambda d: len(d[2]))
+    return [program for program in drawn if len(program[2]) <= MOST_INSTRUCTIONS]
 
 
 def finds(kernel, machine, ops) -> bool:
