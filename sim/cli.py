@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from enum import StrEnum
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -87,6 +88,13 @@ def _trace_path(path: Path) -> Path:
     return path
 
 
+class Engine(StrEnum):
+    """Which of the two models runs."""
+
+    FAST = "fast"
+    REFERENCE = "reference"
+
+
 GpuOption = Annotated[str, typer.Option("--gpu", metavar="NAME", help="A GPU, or a TOML file.")]
 LaunchOption = Annotated[
     Path | None,
@@ -147,6 +155,9 @@ def run(
         int | None, typer.Option(min=1, metavar="N", help="Give a kernel up after N cycles.")
     ] = None,
     threads: ThreadsOption = 1,
+    engine: Annotated[
+        Engine, typer.Option(help="The engine, or its readable twin: one SM, all caches warm.")
+    ] = Engine.FAST,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Write the run to this folder."),
@@ -184,6 +195,7 @@ def run(
         events=events is not None,
         clock_reads=clock_reads,
         threads=threads,
+        model=engine.value,
     )
     if output:
         with _writing(output):

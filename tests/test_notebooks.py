@@ -32,3 +32,12 @@ def test_dependence():
     assert (retire < 1).all()
     assert retire.idxmin() == "1"
     assert (result["bypass"] > retire).all()
+
+
+def test_pipeline():
+    """Listing 1 takes 5, 6 and 7 cycles; in figure 4 the youngest warp begins, then the next."""
+    shown = runpy.run_path(str(NOTEBOOKS / "pipeline.py"))
+    assert list(shown["elapsed"].values()) == [5, 6, 7]
+    stalls, yields = shown["issued"].values()
+    assert list(stalls["warp"].iloc[:6]) == [12, 12, 8, 8, 4, 4]
+    assert list(yields["warp"].iloc[:6]) == [12, 12, 8, 8, 12, 12]

@@ -50,37 +50,33 @@ class Divergence:
 
 def compare(kernel: Kernel, machine: Machine) -> Divergence | None:
     """Simulate on both; None if every stage of every instruction agrees."""
-    twin = model.run(kernel, machine.gpu, MOST_CYCLES)
-    return against(twin.ops, kernel, machine)
+    return against(model.run(kernel, machine.gpu, MOST_CYCLES), kernel, machine)
 
 
-def against(ops: list[Op], kernel: Kernel, machine: Machine) -> Divergence | None:
+def against(twin: model.Outcome, kernel: Kernel, machine: Machine) -> Divergence | None:
     """The same, for what the twin has found already."""
-    rows = _rows(engine.simulate(kernel, machine, 1, MOST_CYCLES, events=True))
+    state = engine.simulate(kernel, machine, 1, MOST_CYCLES, events=True)
+    rows, ops = _rows(state), twin.ops
     found = [
         (min(int(row[stage]), getattr(op, stage)), STAGES.index(stage), k)
         for k, (row, op) in enumerate(zip(rows, ops, strict=True))
         for stage in STAGES
         if row[stage] != getattr(op, stage)
     ]
-    if not found:
-        return None
-    _, stage, k = min(found)
-    return _divergence(kernel, machine, rows[k], ops[k], STAGES[stage])
+    if found:
+        _, stage, k = min(found)
+        cycles = int(rows[k][STAGES[stage]]), int(getattr(ops[k], STAGES[stage]))
+        waited = _engine_waited(kernel, machine, ops[k], int(rows[k]["issue"]))
+        return _divergence(ops[k], STAGES[stage], cycles, waited)
+    end = int(state.sms["cta"]["last_end"].max()) + 1
+    if end != twin.cycles:
+        return _divergence(ops[-1], "end of the kernel", (end, twin.cycles), "nothing")
+    return None
 
 
-def _divergence(kernel: Kernel, machine: Machine, row: Any, op: Op, stage: str) -> Divergence:
-    return Divergence(
-        op.warp.cta.number,
-        op.warp.number,
-        op.pc,
-        op.cost.inst.text,
-        stage,
-        int(row[stage]),
-        getattr(op, stage),
-        _engine_waited(kernel, machine, op, int(row["issue"])),
-        op.waited_for,
-    )
+def _divergence(op: Op, stage: str, cycles: tuple[int, int], waited: str) -> Divergence:
+    where = op.warp.cta.number, op.warp.number, op.pc, op.cost.inst.text
+    return Divergence(*where, stage, *cycles, waited, op.waited_for)
 
 
 def _rows(state: engine.RunState) -> Any:

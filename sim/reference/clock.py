@@ -51,6 +51,6 @@ class Clock:
         """The same, in the next cycle."""
         return self.at(self.cycle + 1, step)
 
-    def call(self, cycle: int, step: Step, function: Callable[..., None], *arguments: Any) -> None:
+    def call(self, cycle: int, step: Step, function: Callable[..., Any], *arguments: Any) -> None:
         """Let `function` happen then."""
         self.at(cycle, step).callbacks.append(lambda _: function(*arguments))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...isa.program import INSTRUCTION_BYTES
 from .clock import Step
@@ -227,8 +228,8 @@ class Link:
                 self._serve(self._prefetch, subcore)
                 return
 
-    def _call(self, step: Step, function: object, what: object) -> None:
-        self.clock.call(self.clock.cycle + self.latency, step, function, what)  # type: ignore[arg-type]
+    def _call(self, step: Step, function: Callable[[Any], None], what: object) -> None:
+        self.clock.call(self.clock.cycle + self.latency, step, function, what)
 
     @staticmethod
     def _serve(turn: list[SubCore], subcore: SubCore) -> None:

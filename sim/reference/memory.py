@@ -1,4 +1,4 @@
-"""Memory instructions up to the L1 hit, and the FP64 unit: what sub-cores share (sm-core 5.5, 6.4)."""
+"""Memory instructions up to the L1 hit, and the FP64 unit (sm-core 5.5, 6.4)."""
 
 from __future__ import annotations
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...isa.errors import DeadlockError, InputError
 from ...traces.kernel import Kernel
 from ..machine.schema import Gpu
@@ -17,6 +20,10 @@ from .subcore import SubCore
 from .warp import Cta, Life, Op, Warp
 
 SUBCORES = 4
+COLUMNS = (
+    *("sm", "subcore", "warp", "cta", "pc", "fetch", "decode"),
+    *("issue", "control", "allocate", "read_done", "writeback"),
+)
 
 # Switches of the machine that only the engine has, and the value that this model implements.
 FIXED_CHOICES = {
@@ -45,6 +52,26 @@ class Outcome:
 
     cycles: int
     ops: list[Op]  # by CTA, warp and order of issue
+
+    def events(self) -> NDArray[Any]:
+        """The cycles as a table, with the columns that the engine records."""
+        rows = [
+            (
+                *(0, op.warp.subcore.number, op.warp.number, op.warp.cta.number, op.pc),
+                *(op.fetch, op.decode, op.issue, op.issue + 1, op.allocate, op.read_done),
+                op.writeback,
+            )
+            for op in self.ops
+        ]
+        return np.array(rows, [(name, np.int64) for name in COLUMNS])
+
+    def counts(self, instructions: int) -> NDArray[Any]:
+        """Per static instruction: how often it issued, and how long warps spent at it."""
+        table = np.zeros(instructions, [("issued", np.int64), ("cycles", np.int64)])
+        for op in self.ops:
+            table[op.pc]["issued"] += 1
+            table[op.pc]["cycles"] += op.issue - op.since
+        return table
 
 
 class Model:

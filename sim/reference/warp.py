@@ -1,4 +1,4 @@
-"""The life of a warp: it waits until it is ready, asks for the issue slot, issues (sm-core 1, 3)."""
+"""The life of a warp: it waits until it is ready, asks for the slot, issues (sm-core 1, 3)."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ class Op:
     fetch: int
     decode: int
     issue: int
+    since: int  # issue of the instruction before
     waited_for: str
     executes: bool
     pipe: Pipe | None = None
@@ -176,8 +177,12 @@ class Warp:
         cycle, entry = self.clock.cycle, self.buffer.pop(0)
         pc, executes = self.trace[len(self.issued)]
         cost = self.subcore.costs[pc]
-        assert entry.pc == pc and entry.decoded is not None
-        op = Op(self, pc, cost, entry.fetched, entry.decoded, cycle, self.waited_for, executes)
+        assert entry.pc == pc
+        assert entry.decoded is not None
+        op = Op(
+            *(self, pc, cost, entry.fetched, entry.decoded, cycle),
+            *(self.issued_at, self.waited_for, executes),
+        )
         self.waited_for = ""
         self.issued.append(op)
         self.issued_at = cycle
@@ -193,7 +198,7 @@ class Warp:
             self._leave_barriers()
 
     def _distance(self, cost: Cost) -> int:
-        """Scoreboards ignore stall counts; only DEPBAR keeps the four cycles that it needs (7.1)."""
+        """Scoreboards ignore stall counts; DEPBAR keeps the four cycles that it needs (7.1)."""
         if not self.scoreboard:
             return cost.distance
         return self.gpu.sm.issue.depbar_cycles if cost.depbar else 1

@@ -141,12 +141,26 @@ def idioms(draw: st.DrawFn, arch: str) -> list[str]:
     depbar = f"DEPBAR.LE SB{counter}, {draw(st.integers(0, 1)):#x}"
     after = [bits.format("-", draw(st.sampled_from([1, 4])), depbar)]
     after += [bits.format("-", 1, draw(FLOAT)) for _ in range(draw(st.integers(1, 3)))]
-    kinds = ["reuse", "wait", "guard", "copies" if arch == "sm_86" else "wait"]
+    kinds = [
+        "reuse",
+        "conflict",
+        "wait",
+        "guard",
+        "double",
+        "copies" if arch == "sm_86" else "wait",
+    ]
     match draw(st.sampled_from(kinds)):
         case "reuse":
             kept, warm = draw(register()), draw(st.sampled_from(["", ".reuse"]))
             rest = [f"{{d}}, {kept}{suffix}, {{b}}, {{c}}" for suffix in (".reuse", warm, "")]
             return [bits.format("-", soon, draw(form(f"FFMA {operands}"))) for operands in rest]
+        case "conflict":
+            even = st.sampled_from(["R2", "R4", "R6", "R8", "R10"])
+            opcode = draw(st.sampled_from(["IADD3", "IMAD", "FFMA"]))
+            one = form(f"{opcode} {{d}}, {{a}}, {{b}}, {{c}}", a=even, b=even, c=even)
+            return [bits.format("-", min(soon, 2), draw(one)) for _ in range(4)]
+        case "double":
+            return [bits.format("-", soon, draw(DOUBLE)) for _ in range(2)]
         case "wait":
             loads = draw(st.lists(st.one_of(LOADS, SHARED, SPECIAL), min_size=1, max_size=3))
             return [bits.format(counter, soon, load) for load in loads] + after
