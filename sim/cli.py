@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..isa.errors import DeadlockError, InputError, WarpwiseError
+from .cli_traces import TraceGroup
 
 if TYPE_CHECKING:
     from ..isa.program import Program
@@ -37,6 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 validate_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+trace_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, cls=TraceGroup)
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -104,6 +106,12 @@ KernelOption = Annotated[
     str | None,
     typer.Option("--kernel", "-k", metavar="FILTER", help="Only kernels of this name or pattern."),
 ]
+CubinOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cubin", metavar="FILE", help="The program of an Accel-Sim trace: its control bits."
+    ),
+]
 ThreadsOption = Annotated[
     int, typer.Option("-j", "--threads", min=1, metavar="N", help="Threads to run the SMs on.")
 ]
@@ -136,7 +144,9 @@ def _options(
 def run(
     inputs: Annotated[
         list[Path],
-        typer.Argument(metavar="INPUT", help="A .warptrace, a .sass, or a .cubin with --launch."),
+        typer.Argument(
+            metavar="INPUT", help="A .warptrace, a .sass, an Accel-Sim trace, or a .cubin."
+        ),
     ],
     gpu: GpuOption = "rtx_a6000",
     preset: Annotated[
@@ -148,6 +158,7 @@ def run(
     ] = None,
     kernel: KernelOption = None,
     launch: LaunchOption = None,
+    cubin: CubinOption = None,
     sms: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Use only the first N SMs.")
     ] = None,
@@ -186,6 +197,7 @@ def run(
     result = _simulate(
         inputs,
         launch,
+        cubin,
         kernel,
         gpu,
         preset,
@@ -214,6 +226,7 @@ def run(
 def _simulate(
     inputs: Sequence[Path],
     launch: Path | None,
+    cubin: Path | None,
     kernel: str | None,
     gpu: str,
     preset: str,
@@ -227,7 +240,7 @@ def _simulate(
     from .machine.load import load as load_machine
 
     load_machine(gpu, preset, changes)  # complains before a long emulation
-    traces = [load(path, launch, kernel) for path in inputs]
+    traces = [load(path, launch, kernel, cubin) for path in inputs]
     warm_up()
     with ProgressLine(sys.stderr) as progress:
         results = [
@@ -246,13 +259,13 @@ def _joined(results: Sequence[Result]) -> Result:
     )
 
 
-@app.command(
+@trace_app.command(
     epilog=_examples(
-        "warpwise trace traces/kernels/matmul.sm_86.cubin --launch traces/kernels/matmul.toml"
-        " -o matmul.warptrace"
+        "warpwise trace record traces/kernels/matmul.sm_86.cubin"
+        " --launch traces/kernels/matmul.toml -o matmul.warptrace"
     )
 )
-def trace(
+def record(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="A .cubin.")],
     output: Annotated[
         Path,
@@ -263,25 +276,69 @@ def trace(
     as_json: JsonOption = False,
 ) -> None:
     """Emulate a cubin and record what its warps do."""
-    from ..traces import store
     from ..traces.load import load
+    from . import cli_traces
 
-    recorded = load(source, launch, kernel)
-    document = {
-        "schema": 1,
-        "trace": str(output),
-        "hash": store.write(recorded, output),
-        "bytes": output.stat().st_size,
-        "kernels": [
-            {"name": k.name, "grid": list(k.grid), "block": list(k.block), "arch": k.program.arch}
-            for k in recorded.kernels
-        ],
-    }
+    trace = load(source, launch, kernel)
+    document = cli_traces.recorded(trace, output)
     if as_json:
         _print_json(document)
     else:
-        names = ", ".join(k.name for k in recorded.kernels)
+        names = ", ".join(k.name for k in trace.kernels)
         typer.echo(f"{output}: {names}, {document['bytes']:,} bytes, hash {document['hash']}")
+
+
+@trace_app.command(epilog=_examples("warpwise trace info traces/samples/matmul.warptrace"))
+def info(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Any trace.")],
+    launch: LaunchOption = None,
+    kernel: KernelOption = None,
+    cubin: CubinOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is in a trace: kernels, instructions, opcodes, footprint, divergence."""
+    from ..traces.info import info as look
+    from ..traces.load import load
+    from . import cli_traces
+
+    found = [look(k) for k in load(source, launch, kernel, cubin).kernels]
+    if as_json:
+        _print_json(cli_traces.document(found))
+    else:
+        typer.echo(cli_traces.report(found))
+
+
+@app.command(
+    epilog=_examples(
+        "warpwise convert traces/samples/matmul.warptrace matmul/kernelslist.g --compress .xz",
+        "warpwise convert matmul/kernelslist.g matmul.warptrace"
+        " --cubin traces/kernels/matmul.sm_86.cubin",
+    )
+)
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Any trace.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A .warptrace or a kernelslist.g.")],
+    launch: LaunchOption = None,
+    kernel: KernelOption = None,
+    cubin: CubinOption = None,
+    ctas: Annotated[
+        str | None,
+        typer.Option("--ctas", metavar="FIRST:LAST", help="Only these CTAs, the last excluded."),
+    ] = None,
+    compress: Annotated[
+        str, typer.Option(metavar="SUFFIX", help="Of text: .gz, .xz or .zst; none by default.")
+    ] = "",
+) -> None:
+    """Write a trace in another format, whole or some of its CTAs."""
+    from ..traces import convert as formats
+    from ..traces.load import load
+    from . import cli_traces
+
+    trace = cli_traces.cut_to(load(source, launch, kernel, cubin), ctas)
+    lost = formats.write(trace, target, compress)
+    if lost:
+        _complain(lost)
+    typer.echo(f"{target}: {', '.join(k.name for k in trace.kernels)}")
 
 
 @app.command(epilog=_examples("warpwise annotate traces/kernels/saxpy.sm_86.cubin"))
@@ -389,6 +446,12 @@ def measurements(as_json: JsonOption = False) -> None:
 
 
 app.add_typer(validate_app, name="validate")
+app.add_typer(
+    trace_app,
+    name="trace",
+    help="Record what the warps of a kernel do, or look at it.",
+    epilog=_examples("warpwise trace info traces/samples/matmul.warptrace"),
+)
 
 
 @app.command(epilog=_examples("warpwise sweep sweep.toml -j 2 -o runs"))

@@ -6,7 +6,8 @@ from importlib.metadata import version
 import pytest
 
 COMMANDS = [
-    *("", "run", "trace", "annotate", "gpus", "doctor"),
+    *("", "run", "convert", "annotate", "gpus", "sweep", "bench", "doctor"),
+    *("trace", "trace record", "trace info"),
     *("validate", "validate paper", "validate measurements"),
 ]
 

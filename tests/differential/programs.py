@@ -156,8 +156,9 @@ def idioms(draw: st.DrawFn, arch: str) -> list[str]:
             return [bits.format("-", soon, draw(form(f"FFMA {operands}"))) for operands in rest]
         case "conflict":
             even = st.sampled_from(["R2", "R4", "R6", "R8", "R10"])
-            opcode = draw(st.sampled_from(["IADD3", "IMAD", "FFMA"]))
-            one = form(f"{opcode} {{d}}, {{a}}, {{b}}, {{c}}", a=even, b=even, c=even)
+            opcode = draw(st.sampled_from(["IADD3", "IMAD", "IMAD.WIDE", "FFMA"]))
+            d = register(2)  # IMAD.WIDE has two
+            one = form(f"{opcode} {{d}}, {{a}}, {{b}}, {{c}}", a=even, b=even, c=even, d=d)
             return [bits.format("-", min(soon, 2), draw(one)) for _ in range(4)]
         case "double":
             return [bits.format("-", soon, draw(DOUBLE)) for _ in range(2)]
@@ -203,49 +204,47 @@ def _settings(**choices: list[Any]) -> st.SearchStrategy[dict[str, Any]]:
     ).map(lambda found: {f"sm.{name}": value for name, value in found.items()})
 
 
-MACHINES = st.one_of(
-    st.just({}),
-    _settings(
-        register_file__read_ports=[2, 3],
-        register_file__write_ports=[2],
-        register_file__read_window=[4, 5],
-        register_file__cache=[False],
-        issue__policy=["gto", "oldest", "lrr", "lri"],
-        local_unit__capacity=[1, 3, 8],
-        memory_unit__grant_interval=[1, 3],
-        latency__fma__latency=[2, 3, 7],
-        latency__alu__interval=[1, 3],
-        barrier__latency=[1, 7],
-        fp64__queue=[1],
-        fp64__interval=[5],
-    ),
-    _settings(
-        fetch__policy=["gto", "lrr"],
-        fetch__buffer_entries=[1, 2, 4],
-        fetch__redirect_delay=[2],
-        stream_buffer__lines=[0, 1, 2],
-        l1i__request_latency=[3],
-        l0i__sets=[1],
-        l0i__ways=[1, 2],
-        l0i__merges=[1, 2],
-        l0i__mshrs=[1],
-        l0_constant__sets=[1],
-        l0_constant__ways=[1],
-        l0_constant__stop_cycles=[1, 6],
-    ),
-    _settings(
-        dependence__consumers=[0, 1, 3],
-        dependence__release=["retire"],
-        register_file__read_ports=[2],
-    ).map(lambda found: {**found, "sm.dependence.mode": "scoreboard"}),
+CORES = _settings(
+    register_file__read_ports=[2, 3],
+    register_file__write_ports=[2],
+    register_file__read_window=[4, 5],
+    register_file__cache=[False],
+    issue__policy=["gto", "oldest", "lrr", "lri"],
+    local_unit__capacity=[1, 3, 8],
+    memory_unit__grant_interval=[1, 3],
+    latency__fma__latency=[2, 3, 7],
+    latency__alu__interval=[1, 3],
+    barrier__latency=[1, 7],
+    fp64__queue=[1],
+    fp64__interval=[5],
 )
+FRONT_ENDS = _settings(
+    fetch__policy=["gto", "lrr"],
+    fetch__buffer_entries=[1, 2, 4],
+    fetch__redirect_delay=[2],
+    stream_buffer__lines=[0, 1, 2],
+    l1i__request_latency=[3],
+    l0i__sets=[1],
+    l0i__ways=[1, 2],
+    l0i__merges=[1, 2],
+    l0i__mshrs=[1],
+    l0_constant__sets=[1],
+    l0_constant__ways=[1],
+    l0_constant__stop_cycles=[1, 6],
+)
+SCOREBOARDS = _settings(
+    dependence__consumers=[0, 1, 3],
+    dependence__release=["retire"],
+    register_file__read_ports=[2],
+).map(lambda found: {**found, "sm.dependence.mode": "scoreboard"})
+MACHINES = st.one_of(st.just({}), CORES, FRONT_ENDS, SCOREBOARDS, SCOREBOARDS)
 
 
 @st.composite
 def programs(draw: st.DrawFn, least: int = 1, most: int = 10) -> Program:
     """A kernel of one to three CTAs on a machine; as many parts, of one to seven instructions."""
     gpu, arch = draw(st.sampled_from([("rtx_a6000", "sm_86"), ("rtx_2080_ti", "sm_75")]))
-    warm = draw(st.sampled_from(["icache l1i const l1", "icache l1i l1 const", "l1i l1"]))
+    warm = draw(st.sampled_from(["icache l1i const l1", "icache l1i l1", "l1i l1", "l1i l1"]))
     warps = draw(st.sampled_from([1, 1, 2, 4, 5, 8, 12, 24]))
     head = [f".arch {arch}", ".kernel drawn", f".block {32 * warps}"]
     head += [f".grid {draw(st.sampled_from([1, 1, 1, 2, 3]))}", f".warm {warm}"]

@@ -35,7 +35,6 @@ from warpwise.sim.core import (
     policy,
     register_file,
     scoreboard,
-    stream_buffer,
     subcore,
     writeback,
 )
@@ -198,7 +197,6 @@ FAULTS = [
     Fault("any group", async_copy, "_settle", "if copies.pending[u(warp), u(group)]:", "if 0:"),
     Fault("buffer one longer", fetch, "update_room", "entries < machine", "entries <= machine"),
     Fault("fetch forgets the greedy", fetch, "_candidate", "room, greedy", "room, -1"),
-    Fault("barrier does not hold fetch", fetch, "_candidate", "~int(sc.issue.barrier)", "-1"),
     Fault(
         "decode late",
         decode,
@@ -214,8 +212,6 @@ FAULTS = [
         "start(stream, line + 1,",
         "start(stream, line + 2,",
     ),
-    Fault("duplicate requests", l0_icache, "access", "if requested(l0, warp, pc)", "if 0"),
-    Fault("stream keeps its head", stream_buffer, "start", "stream.head = stream.tail", "pass"),
     Fault(
         "demand port in reverse order",
         l1_icache,

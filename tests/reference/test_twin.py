@@ -58,9 +58,7 @@ def test_table_1(twin, active, sixth):
 
 
 def test_a_kernel_that_hangs_names_its_warps(twin):
-    with pytest.raises(
-        DeadlockError, match=r"(?s)2000 cycles.*warp 0: 'EXIT' waits for a barrier"
-    ):
+    with pytest.raises(DeadlockError, match=r"(?s)2000 cycles.*warp 0: 'EXIT' waits for a barrier"):
         twin("BAR.SYNC 0x1, 0x40 ;")
 
 
