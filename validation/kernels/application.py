@@ -33,17 +33,19 @@ class Launch:
 class Output:
     """An array of the launches and what it must hold at the end.
 
-    `tolerance` is relative to the largest expected magnitude; 0 asks for equality.
+    `tolerance` is relative to the largest expected magnitude; 0 asks for equality. `any_order`
+    compares sorted, where the order of blocks or of atomics is free.
     """
 
     array: Array
     expected: Array
     tolerance: float = 0.0
+    any_order: bool = False
 
     def largest_error(self) -> float:
         """Largest difference, relative to the largest expected magnitude; NaN if there is one."""
-        expected = self.expected.astype(np.float64)
-        difference = np.abs(self.array.astype(np.float64) - expected)
+        found, expected = (x.astype(np.float64) for x in self._compared())
+        difference = np.abs(found - expected)
         return float(difference.max() / max(np.abs(expected).max(), np.finfo(float).tiny))
 
     def is_right(self) -> bool:
@@ -51,8 +53,13 @@ class Output:
         if self.array.shape != self.expected.shape:
             return False
         if self.tolerance == 0:
-            return np.array_equal(self.array, self.expected)
+            return np.array_equal(*self._compared())
         return self.largest_error() <= self.tolerance
+
+    def _compared(self) -> tuple[Array, Array]:
+        if not self.any_order:
+            return self.array, self.expected
+        return np.sort(self.array, axis=None), np.sort(self.expected, axis=None)
 
 
 @dataclass(frozen=True)
