@@ -8,7 +8,7 @@ import numpy as np
 
 from ...isa.errors import InputError
 from ...traces.kernel import Trace
-from . import arithmetic, linear_algebra, parallel, vectors  # noqa: F401 - members
+from . import applications, arithmetic, graphs, grids, linear_algebra, parallel, vectors  # noqa: F401 - members
 from .application import MEMBERS, Application, Make, emulate_application
 
 ARCHITECTURES = ("sm_75", "sm_86")
