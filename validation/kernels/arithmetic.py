@@ -12,32 +12,32 @@ from .application import Application, Launch, Output, member
 @member
 def ffma_chain(random: np.random.Generator) -> Application:
     """Dependent FFMAs, one chain per thread: bound by latency."""
-    steps, a, b = 128, 1 - 2**-7, 1.25
+    steps, a, b = 1024, 1 - 2**-9, 1.25
     x = random.standard_normal(256).astype(np.float32)
     limit = b / (1 - a)
     expected = limit + (x.astype(float) - limit) * a**steps
     return Application(
-        (Launch("ffma_chain", 2, 128, (steps, a, b, x)),), (Output(x, expected, 1e-6),)
+        (Launch("ffma_chain", 2, 128, (steps, a, b, x)),), (Output(x, expected, 1e-5),)
     )
 
 
 @member
 def ffma_throughput(random: np.random.Generator) -> Application:
     """Eight independent chains of FFMAs per thread: bound by the rate of the pipe."""
-    steps, a, b = 64, 1 - 2**-6, 0.5
+    steps, a, b = 256, 1 - 2**-8, 0.5
     x = random.standard_normal(512).astype(np.float32)
     limit = b / (1 - a)
     chains = x.astype(float) + np.arange(8)[:, None]
     expected = (limit + (chains - limit) * a**steps).sum(0)
     return Application(
-        (Launch("ffma_throughput", 2, 256, (steps, a, b, x)),), (Output(x, expected, 1e-6),)
+        (Launch("ffma_throughput", 2, 256, (steps, a, b, x)),), (Output(x, expected, 1e-5),)
     )
 
 
 @member
 def flops_mix(random: np.random.Generator) -> Application:
     """FADD, FMUL and FFMA on vectors of four, as peak-FLOPS benchmarks mix them."""
-    steps, n = 32, 512
+    steps, n = 128, 512
     a, b = (random.uniform(0.5, 1.5, (n, 4)).astype(np.float32) for _ in range(2))
     p, q = a.T.astype(float), b.T.astype(float)
     for _ in range(steps):

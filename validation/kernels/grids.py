@@ -91,7 +91,7 @@ def game_of_life(random: np.random.Generator) -> Application:
     def generation(cells: Array) -> Array:
         shifts = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0)]
         alive: Array = np.sum([np.roll(cells, shift, (0, 1)) for shift in shifts], axis=0)
-        return np.where(cells == 1, (alive == 2) | (alive == 3), alive == 3)
+        return np.asarray((alive == 3) | ((cells == 1) & (alive == 2)))
 
     launches = (
         Launch("game_of_life", (4, 3), BLOCK, (64, 48, cells, middle)),

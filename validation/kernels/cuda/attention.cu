@@ -18,6 +18,7 @@ extern "C" __global__ void attention(int n, float scale, const float *queries, c
             value_tile[d / width][d % width] = values[start * width + d];
         }
         __syncthreads();
+#pragma unroll 4
         for (int j = 0; j < tile; j++) {
             float score = 0.0f;
 #pragma unroll
