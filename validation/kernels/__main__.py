@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> str:
     trace = trace_zoo(options.name, options.arch)
     path = options.output or Path(f"{options.name}.{options.arch}.warptrace")
     store.write(trace, path)
-    return f"{path}: {len(trace.kernels)} launches, results are right"
+    return f"{path}: {len(trace.kernels)} launch(es), results are right"
 
 
 if __name__ == "__main__":

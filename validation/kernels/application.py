@@ -19,8 +19,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Launch:
-    """One kernel launch; arrays among `args` are pointers, Python numbers take the parameter's
-    size."""
+    """One kernel launch; `args` are those of `emulate`: arrays are pointers."""
 
     kernel: str
     grid: int | tuple[int, ...]

@@ -1,4 +1,4 @@
-// Solutions of the queens problem: each thread places the first two queens, then backtracks on bits.
+// Solutions of the queens problem: a thread per place of two queens, then backtracking on bits.
 extern "C" __global__ void n_queens(int n, int *solutions)
 {
     int first = threadIdx.x / n, second = threadIdx.x % n;

@@ -30,7 +30,7 @@ extern "C" __global__ void scan_counts(int n, int *counts)
 
 extern "C" __global__ void scatter(int shift, const unsigned *in, const int *starts, unsigned *out)
 {
-    __shared__ int before[block / 32][digits]; // of a warp: its elements of each digit, then their sum
+    __shared__ int before[block / 32][digits]; // how many elements of each digit a warp has
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     unsigned key = in[blockIdx.x * block + threadIdx.x];
     int digit = key >> shift & (digits - 1);
