@@ -1,7 +1,8 @@
-"""Compile the bundled kernels to cubins: `python traces/kernels/build.py [directory]`.
+"""Compile the bundled kernels to cubins: `python traces/kernels/build.py [folder ...]`.
 
+Every cubin lies beside its source: here, and in the kernel zoo of `validation/kernels/cuda`.
 Needs the NVRTC wheel in the version below (`pip install nvidia-cuda-nvrtc==13.0.88`) but neither
-a GPU nor a host compiler. The same version gives the same bytes, which a test checks.
+a GPU nor a host compiler. The same version gives the same bytes, which tests check.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from warpwise.traces.nvrtc import compile_cuda
 NVRTC_VERSION = "13.0.88"
 ARCHITECTURES = ("sm_75", "sm_86")
 OPTIONS = ("-lineinfo",)
-SOURCES = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parent
+FOLDERS = (HERE, HERE.parents[1] / "validation" / "kernels" / "cuda")
 
 
 def cubin(source: Path, arch: str) -> bytes:
@@ -26,17 +28,18 @@ def cubin(source: Path, arch: str) -> bytes:
     return compile_cuda(source.read_text(encoding="utf-8"), arch, OPTIONS, source.name)
 
 
-def build(directory: Path) -> list[Path]:
-    """Compile every kernel for every architecture into `directory`; return the files."""
+def build(folder: Path) -> list[Path]:
+    """Compile every kernel of a folder for every architecture; return the files."""
     written = []
-    for source in sorted(SOURCES.glob("*.cu")):
+    for source in sorted(folder.glob("*.cu")):
         for arch in ARCHITECTURES:
-            path = directory / f"{source.stem}.{arch}.cubin"
+            path = source.with_name(f"{source.stem}.{arch}.cubin")
             path.write_bytes(cubin(source, arch))
             written.append(path)
     return written
 
 
 if __name__ == "__main__":
-    for path in build(Path(sys.argv[1]) if len(sys.argv) > 1 else SOURCES):
-        print(path)
+    for folder in map(Path, sys.argv[1:] or FOLDERS):
+        for path in build(folder):
+            print(path)
