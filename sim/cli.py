@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -232,6 +232,82 @@ def _joined(results: Sequence[Result]) -> Result:
         trace_hash=hashlib.sha256(hashes.encode()).hexdigest(),
         kernels=tuple(kernel for result in results for kernel in result.kernels),
     )
+
+
+@app.command(
+    epilog=_examples(
+        "warpwise view traces/samples/matmul.warptrace --cycles 0:400 -o matmul.html",
+        "warpwise view listing.sass --format konata -o listing.log.gz",
+    )
+)
+def view(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="INPUT", help="A .warptrace, a .sass, or a .cubin with --launch."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="FILE", help="Where to; .gz and .zst compress."),
+    ],
+    format: Annotated[
+        Literal["html", "konata", "perfetto"],
+        typer.Option(help="A page, a log for Konata, or a trace for ui.perfetto.dev."),
+    ] = "html",
+    cycles: Annotated[
+        str, typer.Option(metavar="FIRST:LAST", help="Cycles since execution began.")
+    ] = "0:500",
+    sm: Annotated[int, typer.Option(min=0, metavar="N", help="The SM to look at.")] = 0,
+    subcore: Annotated[
+        int | None, typer.Option(min=0, max=3, metavar="N", help="Only this sub-core of it.")
+    ] = None,
+    warps: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Only these warps of each CTA: 0,4-7.")
+    ] = None,
+    order: Annotated[
+        Literal["issue", "warp"], typer.Option(help="How instructions are sorted.")
+    ] = "issue",
+    gpu: GpuOption = "rtx_a6000",
+    preset: Annotated[
+        str, typer.Option(metavar="NAME", help="Variant of the model on top of the GPU.")
+    ] = "ref",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter; repeatable."),
+    ] = None,
+    kernel: KernelOption = None,
+    launch: LaunchOption = None,
+    threads: ThreadsOption = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the pipeline of an SM cycle by cycle; of several kernels, the first."""
+    from ..traces.load import load
+    from . import api, cli_view
+    from .cli_progress import ProgressLine, warm_up
+    from .machine.load import load as load_machine
+    from .machine.load import parse_override
+    from .report import pipeline
+
+    window = pipeline.Window(
+        *cli_view.parse_cycles(cycles),
+        sm,
+        subcore,
+        None if warps is None else cli_view.parse_warps(warps),
+        by_warp=order == "warp",
+    )
+    machine = load_machine(gpu, preset, dict(map(parse_override, changes or ())))
+    kernels = load(source, launch, kernel).kernels
+    if len(kernels) > 1:
+        _complain(f"{source} has {len(kernels)} kernels; this is the first, {kernels[0].name}")
+    api.warn_of_differences(kernels[0], machine)
+    warm_up()
+    with ProgressLine(sys.stderr) as progress:
+        seen = pipeline.record(kernels[0], machine, window, progress, threads)
+    with _writing(output):
+        cli_view.write(seen, output, format)
+    if as_json:
+        _print_json(cli_view.document(seen, output, format))
+    else:
+        typer.echo(cli_view.text(seen, output))
 
 
 @app.command(

@@ -7,6 +7,7 @@ from .compiled import compiled, pointer_to, record
 EVENT = record(
     ("sm", "i4"),
     ("subcore", "i2"),
+    ("slot", "i2"),  # of the sub-core's warps
     ("warp", "i2"),  # of the CTA
     ("cta", "i4"),
     ("pc", "i4"),
