@@ -6,7 +6,7 @@ from importlib.metadata import version
 import pytest
 
 COMMANDS = [
-    *("", "run", "trace", "annotate", "gpus", "doctor"),
+    *("", "run", "trace", "view", "annotate", "gpus", "doctor"),
     *("validate", "validate paper", "validate measurements"),
 ]
 
