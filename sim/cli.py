@@ -356,22 +356,16 @@ def annotate(
     kernel: KernelOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print SASS with control bits, units and latency classes."""
-    from ..isa import annotate as listing
+    """Print SASS with control bits, units, latency classes, hazards and slack."""
+    from . import cli_annotate
 
     programs = _programs(source, kernel)
+    if reason := cli_annotate.unchecked(programs):
+        _complain(f"{source}: {reason}")
     if as_json:
-        _print_json(
-            {
-                "schema": 1,
-                "programs": [
-                    {"name": p.name, "arch": p.arch, "instructions": listing.rows(p)}
-                    for p in programs
-                ],
-            }
-        )
+        _print_json(cli_annotate.document(programs))
     else:
-        typer.echo("\n".join(map(listing.annotate, programs)), nl=False)
+        typer.echo(cli_annotate.text(programs), nl=False)
 
 
 def _programs(source: Path, kernel: str | None) -> list[Program]:

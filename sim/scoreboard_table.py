@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..isa.program import PT, Instruction, Program, Unit
+from ..isa.program import PT, Instruction, Program, Space, Unit
 from .compiled import allocate
 from .core import instruction as core
 from .core import scoreboard as board
@@ -29,8 +29,8 @@ def registers_table(program: Program, gpu: Gpu, table: Any) -> Any:
     for row, timing, inst in zip(registers, table, program.instructions, strict=True):
         _ignore_control_bits(timing, inst, gpu)
         _set_numbers(row, inst)
-        row.reader = board.CLASSES.index(_READER.get(inst.unit, "decoupled"))
-        row.bypass = (*_bypass(inst, timing, gpu), gpu.sm.bypass.guard)
+        row.reader = board.CLASSES.index(reader_class(inst))
+        row.bypass = (*bypass_row(inst, timing, gpu), gpu.sm.bypass.guard)
     return registers
 
 
@@ -90,7 +90,16 @@ def _set_numbers(row: Any, inst: Instruction) -> None:
     row.guarded = bool(_guard(inst))
 
 
-def _bypass(inst: Instruction, timing: Any, gpu: Gpu) -> tuple[int, ...]:
+def reader_class(inst: Instruction) -> str:
+    """What kind of reader an instruction is for the latency of its sources."""
+    if inst.latency_class == "fp16":
+        return "fp16"
+    if inst.space == Space.CONSTANT or inst.latency_class in ("texture", "match", "fp64_1"):
+        return "decoupled"
+    return _READER.get(inst.unit, "decoupled")
+
+
+def bypass_row(inst: Instruction, timing: Any, gpu: Gpu) -> tuple[int, ...]:
     """Cycles until a reader of each class may issue behind a fixed-latency producer."""
     rows = gpu.sm.bypass
     if inst.unit == Unit.TENSOR:
