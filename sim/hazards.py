@@ -235,14 +235,14 @@ class _Analysis:
         if inst.opcode in UNKNOWN_NEXT or not (inst.known and producer.known):
             return 0
         if self._awaited(inst, value, age):
-            return age.cycles - COUNTER_VISIBLE
+            return None if inst.opcode == "BAR" else age.cycles - COUNTER_VISIBLE
         kind = None if age.excludes(inst) else self._kind(number, value)
         if kind is None:
             return None
         needed = self._needed(number, value) if producer.fixed else None
         if needed is None or age.cycles < needed:
             hazards.append(self._hazard(kind, inst, value, age, needed))
-        return None if needed is None else age.cycles - needed
+        return 0 if needed is None else age.cycles - needed
 
     def _kind(self, number: int, value: _Value) -> Kind | None:
         """How an instruction depends on a value that it does not wait for.
@@ -350,8 +350,8 @@ def _queue(inst: Instruction) -> str:
 
 
 def _same_order(producer: Instruction, inst: Instruction) -> bool:
-    """Whether results come in order: of shared memory, and of the units that are pipelines."""
+    """Whether results come in order: of shared memory, of SHFL, of units that are pipelines."""
     if _queue(producer) != _queue(inst):
         return False
     shared = producer.space == inst.space == Space.SHARED
-    return shared or inst.unit != Unit.MEMORY
+    return shared or producer.opcode == inst.opcode == "SHFL" or inst.unit != Unit.MEMORY

@@ -98,7 +98,7 @@ def test_listing_4_has_no_dependences(example):
 
 
 def test_listing_1_has_no_dependences():
-    code = listing_1.CODE.format(rx="R18", ry="R20")
+    code = listing_1.CODE.format(rx="R18", ry="R20", last_nop="")
     assert hazards(code) == []
     assert set(slack(code)) == {0}
 
@@ -155,7 +155,7 @@ def test_listing_1_has_no_dependences():
             id="what has its result has read its sources",
         ),
         pytest.param(
-            """[B------:R-:W-:-:S12] ISETP.GE.AND P0, PT, R2, R3, PT ;
+            """[B------:R-:W-:Y:S12] ISETP.GE.AND P0, PT, R2, R3, PT ;
             [B------:R-:W-:-:S01] @P0 MOV R4, R5 ;""",
             [("RAW", "P0", 13, 12)],
             id="guard",
@@ -181,6 +181,20 @@ def test_listing_1_has_no_dependences():
             id="global memory does not",
         ),
         pytest.param(
+            """[B------:R-:W-:-:S02] SHFL.BFLY PT, R2, R2, 0x1, 0x1f ;
+            [B------:R-:W0:-:S02] SHFL.BFLY PT, R4, R4, 0x1, 0x1f ;
+            [B0-----:R-:W-:-:S04] FADD R6, R2, R4 ;""",
+            [],
+            id="shuffles are in order",
+        ),
+        pytest.param(
+            """[B------:R-:W-:-:S04] STS [R10], R4 ;
+            [B------:R-:W-:-:S05] BAR.SYNC 0x0 ;
+            [B------:R-:W-:-:S04] MOV R10, R5 ;""",
+            [],
+            id="behind a barrier, stores have read their sources",
+        ),
+        pytest.param(
             """[B------:R0:W-:-:S02] LDGSTS.E [R2], [R10.64] ;
             [B------:R-:W1:-:S02] LDG.E R4, [R12.64] ;
             [B------:R-:W-:-:S04] DEPBAR.LE SB1, 0x0 ;
@@ -197,7 +211,7 @@ def test_listing_1_has_no_dependences():
         ),
         pytest.param(
             """[B------:R2:W3:-:S04] @P0 DADD R4, R12, R14 ;
-            [B------:R-:W-:-:S13] ISETP.GE.AND P0, PT, R2, R3, PT ;
+            [B------:R-:W-:Y:S13] ISETP.GE.AND P0, PT, R2, R3, PT ;
             [B------:R-:W-:-:S02] @!P0 MOV R4, R6 ;""",
             [("WAW", "R4", None, 17)],
             id="another condition under the same name",
@@ -237,14 +251,14 @@ def test_the_worst_of_two_paths():
 
 
 def test_slack():
-    """5 cycles from IADD3 to FADD are needed; 13 from ISETP to EXIT; nothing waits for the MOV."""
+    """IADD3 to FADD needs 5 cycles and to ISETP 4; ISETP to EXIT needs 13; nothing reads R4, R7."""
     code = """
     [B------:R-:W-:Y:S07] IADD3 R2, R3, 0x1, RZ ;
     [B------:R-:W-:-:S06] FADD R4, R2, R2 ;
-    [B------:R-:W-:-:S12] ISETP.GE.AND P0, PT, R2, R3, PT ;
+    [B------:R-:W-:Y:S12] ISETP.GE.AND P0, PT, R2, R3, PT ;
     [B------:R-:W-:-:S03] MOV R7, R8 ;
     [B------:R-:W-:-:S05] @P0 EXIT ;"""
-    assert slack(code) == [2, 0, 2, 2, 0]
+    assert slack(code) == [2, 5, 2, 2, 0]
 
 
 def test_unknown_opcodes_are_left_alone():
