@@ -32,3 +32,16 @@ def test_dependence():
     assert (retire < 1).all()
     assert retire.idxmin() == "1"
     assert (result["bypass"] > retire).all()
+
+
+def test_where_time_goes(monkeypatch):
+    """A column of sectors costs what a column of one bank does, and padding saves both."""
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    notebook = runpy.run_path(str(NOTEBOOKS / "where_time_goes.py"))
+    cycles, stack = notebook["summary"]["cycles"], notebook["stack"]
+    steps = 32 * notebook["N"] ** 2 / 32 / notebook["SMS"]
+    assert (cycles[["direct", "tiled"]] / steps).between(1, 1.3).all()
+    assert cycles["padded"] < steps / 2
+    assert stack.loc["direct"].idxmax() == "long_scoreboard"
+    assert stack.loc["tiled"].idxmax() == "mio_throttle"
+    assert notebook["hotspots"]["direct"]["instruction"].str.startswith("STG").all()
