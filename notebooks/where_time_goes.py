@@ -51,7 +51,7 @@ for name in ("direct", "tiled", "padded"):
 # The CPI stack: warp-cycles per warp-instruction, by what the warp did in them; `selected` is the
 # instruction's own issue. The first two kernels take as long as 32 steps for each of their stores
 # or loads: to 32 sectors of memory, or to 32 words of one bank. In the first, warps wait for the
-# loads behind those stores; in the second, for places in the queues of the memory instructions.
+# loads behind those stores; in the second, for the queues of the memory instructions.
 
 # %%
 stack = pd.DataFrame(

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ..traces.kernel import Kernel, Trace
+from ..traces.kernel import Kernel, Trace, Warp
 from ..traces.load import load
 from ..traces.store import content_hash
 from . import engine
 from .machine.load import Machine
 from .machine.load import load as load_machine
+from .machine.schema import Gpu
 from .result import ClockReads, KernelResult, Result
 from .stalls import STATES
+
+REFERENCE_LIMIT = 1_000_000  # cycles: minutes
 
 
 def run(
@@ -31,9 +36,13 @@ def run(
     clock_reads: bool = False,
     progress: engine.Progress | None = None,
     threads: int = 1,
+    model: Literal["fast", "reference"] = "fast",
     **overrides: Any,
 ) -> Result:
     """Simulate every kernel of `trace` (a trace, or the path of a file) on `gpu`.
+
+    `model="reference"` takes the readable twin of one SM (`sim/reference`) in place of the engine:
+    slow, without statistics, and with an L1D and an L1 instruction cache that always hit.
 
     `overrides` set parameters by dotted path: `run(t, **{"sm.register_file.read_ports": 2})`.
     `kernel` picks kernels by name or pattern, `launch` is the launch file of a cubin, `sms` uses
@@ -46,6 +55,9 @@ def run(
     results = []
     for one in trace.kernels:
         warn_of_differences(one, machine)
+        if model == "reference":
+            results.append(_reference_result(one, machine.gpu, max_cycles, events))
+            continue
         state = engine.simulate(
             one,
             machine,
@@ -62,7 +74,7 @@ def run(
         preset,
         dict(machine.overrides),
         trace.hash or content_hash(trace),
-        machine.fingerprint,
+        machine.fingerprint if model == "fast" else f"{machine.fingerprint} {model}",
         tuple(results),
     )
 
@@ -81,6 +93,47 @@ def warn_of_differences(kernel: Kernel, machine: Machine) -> None:
             "which takes a few per cent more cycles (the program's cubin would restore them)",
             stacklevel=3,
         )
+
+
+def _reference_result(
+    kernel: Kernel, gpu: Gpu, max_cycles: int | None, events: bool
+) -> KernelResult:
+    """The twin's cycles; it counts no stalls and no statistics."""
+    from .reference import model
+
+    if not kernel.warm >= {"l1", "l1i"}:
+        warnings.warn(
+            f"{kernel.name}: the reference model is one SM without a memory behind it: every "
+            "look-up in the L1D and in the L1 instruction cache hits",
+            stacklevel=3,
+        )
+    start = time.perf_counter()
+    outcome = model.run(kernel, gpu, max_cycles or REFERENCE_LIMIT)
+    lanes = sum(int(np.bitwise_count(w.path.active).sum()) for w in _warps(kernel))
+    return KernelResult(
+        name=kernel.name,
+        launch=kernel.launch,
+        grid=kernel.grid,
+        block=kernel.block,
+        arch=kernel.program.arch,
+        launch_cycles=gpu.launch.latency_cycles,
+        execution_cycles=outcome.cycles,
+        warp_inst=len(outcome.ops),
+        thread_inst=lanes,
+        sms=1,
+        sm_active_cycles=outcome.cycles,
+        stalls=dict.fromkeys(STATES, 0),
+        statistics={"ipc_active": len(outcome.ops) / outcome.cycles},
+        instructions=tuple(inst.text for inst in kernel.program.instructions),
+        counts=outcome.counts(len(kernel.program)),
+        event_rows=outcome.events() if events else None,
+        wall_s=time.perf_counter() - start,
+    )
+
+
+def _warps(kernel: Kernel) -> Iterator[Warp]:
+    for number in range(kernel.n_ctas):
+        yield from kernel.load_cta(number).warps
 
 
 def _result(state: engine.RunState) -> KernelResult:

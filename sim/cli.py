@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from enum import StrEnum
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..isa.errors import DeadlockError, InputError, WarpwiseError
+from .cli_traces import TraceGroup
 
 if TYPE_CHECKING:
     from ..isa.program import Program
@@ -36,6 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 validate_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+trace_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, cls=TraceGroup)
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -87,6 +90,13 @@ def _trace_path(path: Path) -> Path:
     return path
 
 
+class Engine(StrEnum):
+    """Which of the two models runs."""
+
+    FAST = "fast"
+    REFERENCE = "reference"
+
+
 GpuOption = Annotated[str, typer.Option("--gpu", metavar="NAME", help="A GPU, or a TOML file.")]
 LaunchOption = Annotated[
     Path | None,
@@ -95,6 +105,12 @@ LaunchOption = Annotated[
 KernelOption = Annotated[
     str | None,
     typer.Option("--kernel", "-k", metavar="FILTER", help="Only kernels of this name or pattern."),
+]
+CubinOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cubin", metavar="FILE", help="The program of an Accel-Sim trace: its control bits."
+    ),
 ]
 ThreadsOption = Annotated[
     int, typer.Option("-j", "--threads", min=1, metavar="N", help="Threads to run the SMs on.")
@@ -128,7 +144,9 @@ def _options(
 def run(
     inputs: Annotated[
         list[Path],
-        typer.Argument(metavar="INPUT", help="A .warptrace, a .sass, or a .cubin with --launch."),
+        typer.Argument(
+            metavar="INPUT", help="A .warptrace, a .sass, an Accel-Sim trace, or a .cubin."
+        ),
     ],
     gpu: GpuOption = "rtx_a6000",
     preset: Annotated[
@@ -140,6 +158,7 @@ def run(
     ] = None,
     kernel: KernelOption = None,
     launch: LaunchOption = None,
+    cubin: CubinOption = None,
     sms: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Use only the first N SMs.")
     ] = None,
@@ -147,6 +166,9 @@ def run(
         int | None, typer.Option(min=1, metavar="N", help="Give a kernel up after N cycles.")
     ] = None,
     threads: ThreadsOption = 1,
+    engine: Annotated[
+        Engine, typer.Option(help="The engine, or its readable twin: one SM, all caches warm.")
+    ] = Engine.FAST,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Write the run to this folder."),
@@ -175,6 +197,7 @@ def run(
     result = _simulate(
         inputs,
         launch,
+        cubin,
         kernel,
         gpu,
         preset,
@@ -184,6 +207,7 @@ def run(
         events=events is not None,
         clock_reads=clock_reads,
         threads=threads,
+        model=engine.value,
     )
     if output:
         with _writing(output):
@@ -202,6 +226,7 @@ def run(
 def _simulate(
     inputs: Sequence[Path],
     launch: Path | None,
+    cubin: Path | None,
     kernel: str | None,
     gpu: str,
     preset: str,
@@ -215,7 +240,7 @@ def _simulate(
     from .machine.load import load as load_machine
 
     load_machine(gpu, preset, changes)  # complains before a long emulation
-    traces = [load(path, launch, kernel) for path in inputs]
+    traces = [load(path, launch, kernel, cubin) for path in inputs]
     warm_up()
     with ProgressLine(sys.stderr) as progress:
         results = [
@@ -243,7 +268,9 @@ def _joined(results: Sequence[Result]) -> Result:
 def view(
     source: Annotated[
         Path,
-        typer.Argument(metavar="INPUT", help="A .warptrace, a .sass, or a .cubin with --launch."),
+        typer.Argument(
+            metavar="INPUT", help="A .warptrace, a .sass, an Accel-Sim trace, or a .cubin."
+        ),
     ],
     output: Annotated[
         Path,
@@ -276,6 +303,7 @@ def view(
     ] = None,
     kernel: KernelOption = None,
     launch: LaunchOption = None,
+    cubin: CubinOption = None,
     threads: ThreadsOption = 1,
     as_json: JsonOption = False,
 ) -> None:
@@ -295,7 +323,7 @@ def view(
         by_warp=order == "warp",
     )
     machine = load_machine(gpu, preset, dict(map(parse_override, changes or ())))
-    kernels = load(source, launch, kernel).kernels
+    kernels = load(source, launch, kernel, cubin).kernels
     if len(kernels) > 1:
         _complain(f"{source} has {len(kernels)} kernels; this is the first, {kernels[0].name}")
     api.warn_of_differences(kernels[0], machine)
@@ -310,13 +338,13 @@ def view(
         typer.echo(cli_view.text(seen, output))
 
 
-@app.command(
+@trace_app.command(
     epilog=_examples(
-        "warpwise trace traces/kernels/matmul.sm_86.cubin --launch traces/kernels/matmul.toml"
-        " -o matmul.warptrace"
+        "warpwise trace record traces/kernels/matmul.sm_86.cubin"
+        " --launch traces/kernels/matmul.toml -o matmul.warptrace"
     )
 )
-def trace(
+def record(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="A .cubin.")],
     output: Annotated[
         Path,
@@ -327,25 +355,69 @@ def trace(
     as_json: JsonOption = False,
 ) -> None:
     """Emulate a cubin and record what its warps do."""
-    from ..traces import store
     from ..traces.load import load
+    from . import cli_traces
 
-    recorded = load(source, launch, kernel)
-    document = {
-        "schema": 1,
-        "trace": str(output),
-        "hash": store.write(recorded, output),
-        "bytes": output.stat().st_size,
-        "kernels": [
-            {"name": k.name, "grid": list(k.grid), "block": list(k.block), "arch": k.program.arch}
-            for k in recorded.kernels
-        ],
-    }
+    trace = load(source, launch, kernel)
+    document = cli_traces.recorded(trace, output)
     if as_json:
         _print_json(document)
     else:
-        names = ", ".join(k.name for k in recorded.kernels)
+        names = ", ".join(k.name for k in trace.kernels)
         typer.echo(f"{output}: {names}, {document['bytes']:,} bytes, hash {document['hash']}")
+
+
+@trace_app.command(epilog=_examples("warpwise trace info traces/samples/matmul.warptrace"))
+def info(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="Any trace.")],
+    launch: LaunchOption = None,
+    kernel: KernelOption = None,
+    cubin: CubinOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is in a trace: kernels, instructions, opcodes, footprint, divergence."""
+    from ..traces.info import info as look
+    from ..traces.load import load
+    from . import cli_traces
+
+    found = [look(k) for k in load(source, launch, kernel, cubin).kernels]
+    if as_json:
+        _print_json(cli_traces.document(found))
+    else:
+        typer.echo(cli_traces.report(found))
+
+
+@app.command(
+    epilog=_examples(
+        "warpwise convert traces/samples/matmul.warptrace matmul/kernelslist.g --compress .xz",
+        "warpwise convert matmul/kernelslist.g matmul.warptrace"
+        " --cubin traces/kernels/matmul.sm_86.cubin",
+    )
+)
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Any trace.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A .warptrace or a kernelslist.g.")],
+    launch: LaunchOption = None,
+    kernel: KernelOption = None,
+    cubin: CubinOption = None,
+    ctas: Annotated[
+        str | None,
+        typer.Option("--ctas", metavar="FIRST:LAST", help="Only these CTAs, the last excluded."),
+    ] = None,
+    compress: Annotated[
+        str, typer.Option(metavar="SUFFIX", help="Of text: .gz, .xz or .zst; none by default.")
+    ] = "",
+) -> None:
+    """Write a trace in another format, whole or some of its CTAs."""
+    from ..traces import convert as formats
+    from ..traces.load import load
+    from . import cli_traces
+
+    trace = cli_traces.cut_to(load(source, launch, kernel, cubin), ctas)
+    lost = formats.write(trace, target, compress)
+    if lost:
+        _complain(lost)
+    typer.echo(f"{target}: {', '.join(k.name for k in trace.kernels)}")
 
 
 @app.command(epilog=_examples("warpwise annotate traces/kernels/saxpy.sm_86.cubin"))
@@ -447,6 +519,12 @@ def measurements(as_json: JsonOption = False) -> None:
 
 
 app.add_typer(validate_app, name="validate")
+app.add_typer(
+    trace_app,
+    name="trace",
+    help="Record what the warps of a kernel do, or look at it.",
+    epilog=_examples("warpwise trace info traces/samples/matmul.warptrace"),
+)
 
 
 @app.command(epilog=_examples("warpwise sweep sweep.toml -j 2 -o runs"))

@@ -75,12 +75,15 @@ def _headlines(kernel: KernelResult, mark: str) -> list[tuple[str, str, str]]:
             f"per SM; {statistics['ipc_active']:.3f} while active",
         ),
         ("SM-active cycles", f"{kernel.sm_active_cycles:,.0f}", "mean of the SMs"),
-        (
-            "occupancy",
-            f"{statistics['warps_active']:.1f}",
-            f"warps per active SM; CTAs per SM: at most {statistics['ctas_per_sm']}",
-        ),
     ]
+    if "warps_active" in statistics:  # not counted by the reference model
+        rows.append(
+            (
+                "occupancy",
+                f"{statistics['warps_active']:.1f}",
+                f"warps per active SM; CTAs per SM: at most {statistics['ctas_per_sm']}",
+            )
+        )
     return rows + [
         ("unknown opcode", opcode, f"{share:.2%} of warp instructions")
         for opcode, share in kernel.unknown.items()

@@ -153,6 +153,11 @@ def _holds_port(inst: Instruction, gpu: Gpu) -> bool:
     return every or inst.latency_class == "imad_wide"
 
 
+def _bank(inst: Instruction) -> int:
+    """The constant bank that an LDC names."""
+    return next((o.bank for o in inst.operands if o.kind == Kind.CONSTANT), 0)
+
+
 def _constant_address(bank: int, offset: int) -> int:
     """Where a constant lies in the address space that instructions and constants share."""
     return core.CONSTANTS + bank * core.CONSTANT_BANK + offset
@@ -262,6 +267,7 @@ def _set_memory(row: Any, inst: Instruction, gpu: Gpu) -> None:
     row.beat, row.per_beat = gpu.sm.data_path.beat_cycles, 1
     if inst.space == Space.CONSTANT:
         row.beat, row.per_beat = 1, 2
+        row.bank = _constant_address(_bank(inst), 0)
     elif inst.space == Space.SHARED:
         row.per_beat = gpu.sm.data_path.shared_registers_per_beat
     elif inst.access == Access.ASYNC_COPY:
@@ -299,6 +305,7 @@ def kernel_record(kernel: Kernel, gpu: Gpu, streams: Streams, occupancy: int, l1
     fences = bool(streams.table["fence"].any())
     record.acknowledges = fences or gpu.sm.memory_unit.exit_waits_for_stores
     record.warm_icache = "icache" in kernel.warm
+    record.warm_l1i = "l1i" in kernel.warm
     record.warm_constants = "const" in kernel.warm
     record.warm_l1 = "l1" in kernel.warm
     return array

@@ -59,6 +59,6 @@ def compile_sm_units() -> None:
     """What the sub-cores of an SM share."""
     memory_unit.step.compile(_types(sm.SM, instruction.KERNEL, MACHINE))
     cta.launch_due.compile(_types(sm.SM, instruction.KERNEL, MACHINE))
-    l1_icache.step.compile(_types(sm.SM, MACHINE))
+    l1_icache.step.compile(_types(sm.SM, instruction.KERNEL, MACHINE))
     l1_icache.grant.compile(_types(sm.SM, MACHINE))
     l1_icache.next_at.compile(_types(sm.SM, MACHINE))

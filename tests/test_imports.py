@@ -48,6 +48,14 @@ def test_inside_sim(row):
     assert not wrong
 
 
+def test_the_twin_knows_nothing_of_the_engine():
+    """It shares instructions, traces, the parameters and CUDA's occupancy rules, and no stage."""
+    parts = ("compiled", "core", "sm", "gpu", "engine", "lowering", "streams", "events", "api")
+    twin = modules("sim/reference")
+    assert twin
+    assert not [(str(m), part) for m in twin for part in parts if uses(m, f"sim.{part}")]
+
+
 def test_relative_imports_are_understood():
     assert "isa.errors.InputError" in imported(ROOT / "traces/load.py")
     assert "traces.store" in imported(ROOT / "traces/load.py")

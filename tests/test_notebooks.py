@@ -43,5 +43,15 @@ def test_where_time_goes(monkeypatch):
     assert (cycles[["direct", "tiled"]] / steps).between(1, 1.3).all()
     assert cycles["padded"] < steps / 2
     assert stack.loc["direct"].idxmax() == "long_scoreboard"
-    assert stack.loc["tiled"].idxmax() == "mio_throttle"
+    queues = stack.loc["tiled", ["short_scoreboard", "lg_throttle", "mio_throttle"]]
+    assert queues.sum() > stack.loc["tiled"].sum() / 2
     assert notebook["hotspots"]["direct"]["instruction"].str.startswith("STG").all()
+
+
+def test_pipeline():
+    """Listing 1 takes 5, 6 and 7 cycles; in figure 4 the youngest warp begins, then the next."""
+    shown = runpy.run_path(str(NOTEBOOKS / "pipeline.py"))
+    assert list(shown["elapsed"].values()) == [5, 6, 7]
+    stalls, yields = shown["issued"].values()
+    assert list(stalls["warp"].iloc[:6]) == [12, 12, 8, 8, 4, 4]
+    assert list(yields["warp"].iloc[:6]) == [12, 12, 8, 8, 12, 12]

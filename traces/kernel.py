@@ -61,7 +61,7 @@ class Kernel:
     launch: int = 0
     registers: int = 0  # per thread; 0: take the program's
     shared_bytes: int = 0  # static and dynamic, per CTA
-    warm: frozenset[str] = frozenset()  # of "icache", "const", "l1": every access hits
+    warm: frozenset[str] = frozenset()  # of "icache", "l1i", "const", "l1": every access hits
     hash: str = ""  # content hash of the trace it came from
     clock_reads: bool = False  # report clock reads (hand-written SASS)
 

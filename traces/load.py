@@ -12,15 +12,25 @@ from ..isa.errors import InputError
 if TYPE_CHECKING:
     from .kernel import Trace
 
-FORMATS: Final = ".warptrace (recorded), .sass (hand-written) or .cubin (with a launch file)"
+FORMATS: Final = (
+    ".warptrace (recorded), .sass (hand-written), .cubin (with a launch file), or Accel-Sim's "
+    "kernelslist.g and .traceg"
+)
 
 
-def load(path: str | Path, launch: str | Path | None = None, kernel: str | None = None) -> Trace:
+def load(
+    path: str | Path,
+    launch: str | Path | None = None,
+    kernel: str | None = None,
+    cubin: str | Path | None = None,
+) -> Trace:
     """The trace in a file; a cubin is emulated as the TOML file `launch` says.
+
+    `cubin` gives an Accel-Sim trace the code that it was traced from, control bits included.
 
     `kernel`, a name or a pattern such as `mat*`, keeps only the kernels that match.
     """
-    trace = _read(Path(path), launch)
+    trace = _read(Path(path), launch, Path(cubin) if cubin else None)
     if kernel is None:
         return trace
     from ..isa.cubin import plain_name
@@ -36,8 +46,14 @@ def load(path: str | Path, launch: str | Path | None = None, kernel: str | None 
     return replace(trace, kernels=kept)
 
 
-def _read(path: Path, launch: str | Path | None) -> Trace:
+def _read(path: Path, launch: str | Path | None, cubin: Path | None) -> Trace:
+    from . import accelsim
+
     suffix = path.suffix.lower()
+    if accelsim.is_accelsim(path) and launch is None:
+        return accelsim.read(path, cubin)
+    if cubin is not None:
+        raise InputError(f"{path}: --cubin found with it, expected that only for Accel-Sim traces")
     if launch is not None and suffix != ".cubin":
         raise InputError(f"{path}: a launch file found with it, expected that only for a .cubin")
     match suffix:

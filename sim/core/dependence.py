@@ -7,7 +7,7 @@ after the read or write that causes it.
 
 from __future__ import annotations
 
-from ..compiled import compiled, record, u
+from ..compiled import compiled, lowest, record, u
 from .limits import COUNTERS, WARPS
 
 # Is a DEPBAR in force?
@@ -24,6 +24,7 @@ State = record(
     ("gate_counter", "i2", WARPS),
     ("gate_limit", "i2", WARPS),
     ("gate_mask", "i2", WARPS),
+    ("changed", "i4"),  # warps whose counters or gate changed in this cycle
     ("waiting", "i4"),  # warps held by their wait mask
     ("gated", "i4"),  # warps held by a DEPBAR
     ("long", "i4"),  # held warps that wait for a global or local access
@@ -62,28 +63,44 @@ def mark(dependence, warp, counter, l1tex):
 
 @compiled
 def change(dependence, warp, counter, delta):
-    """Add `delta` to a counter."""
+    """Add `delta` to a counter; `settle` follows when all changes of the cycle are made."""
     value = dependence.value[u(warp), u(counter)] + delta
     dependence.value[u(warp), u(counter)] = value
     if value:
         dependence.raised[u(warp)] |= 1 << counter
     else:
         dependence.raised[u(warp)] &= ~(1 << counter) & 63
-    _update(dependence, warp)
+    dependence.changed |= 1 << warp
+
+
+@compiled
+def settle(dependence):
+    """Find out who waits, after the changes of a cycle: a gate must not see half of them."""
+    while dependence.changed:
+        warp = lowest(dependence.changed)
+        dependence.changed &= dependence.changed - 1
+        _update(dependence, warp)
 
 
 @compiled
 def arm(dependence, warp, inst):
-    """Remember what a DEPBAR demands; `enforce` puts it into force some cycles later."""
+    """Remember what a DEPBAR demands; it is put into force some cycles later."""
     dependence.gate_counter[u(warp)] = inst.gate_counter
     dependence.gate_limit[u(warp)] = inst.gate_limit
     dependence.gate_mask[u(warp)] = inst.gate_mask
 
 
 @compiled
-def enforce(dependence, warp, how):
-    """From now on the warp is not ready until its DEPBAR holds (BEHIND or HEAD)."""
-    dependence.gate_on[u(warp)] = how
+def enforce(dependence, warp):
+    """From now on the warp is not ready until its DEPBAR has held once."""
+    dependence.gate_on[u(warp)] = BEHIND
+    dependence.changed |= 1 << warp
+
+
+@compiled
+def hold_head(dependence, warp):
+    """The warp's next instruction, a DEPBAR, does not issue until it holds itself."""
+    dependence.gate_on[u(warp)] = HEAD
     _update(dependence, warp)
 
 

@@ -17,12 +17,13 @@ State = record(
 
 
 @compiled
-def update_room(sc, machine, warp):
-    """Note whether `warp` could fetch; nothing is fetched beyond the end of its stream."""
+def update_room(sc, kernel, machine, warp):
+    """Note whether `warp` could fetch; nothing is fetched beyond the end of its stream or code."""
     entries = int(sc.decode.entries[u(warp)])
     left = sc.warps.left[u(warp)]
+    in_code = sc.decode.head[u(warp)] + entries < kernel.n_instructions
     bit = 1 << warp
-    if entries < machine.sm.fetch.buffer_entries and entries < left:
+    if entries < machine.sm.fetch.buffer_entries and entries < left and in_code:
         sc.fetch.room |= bit
     else:
         sc.fetch.room &= ~bit
@@ -50,9 +51,6 @@ def step(sc, kernel, machine, greedy, now):
     if warp < 0:
         return False
     pc = int(sc.decode.head[u(warp)]) + int(sc.decode.entries[u(warp)])
-    if pc >= kernel.n_instructions:
-        sc.fetch.room &= ~(1 << warp)
-        return False
     outcome = l0_icache.HIT
     if not (kernel.warm_icache or machine.sm.fetch.perfect):
         outcome = l0_icache.access(sc, machine, warp, pc)
@@ -61,7 +59,7 @@ def step(sc, kernel, machine, greedy, now):
         return False
     sc.decode.entries[u(warp)] += 1
     sc.decode.fetched_at[u(warp), u(pc % BUFFER)] = now
-    update_room(sc, machine, warp)
+    update_room(sc, kernel, machine, warp)
     if outcome == l0_icache.WAITS:
         return False
     visible = now + decode.SLOT_TO_ISSUE

@@ -54,6 +54,7 @@ INSTRUCTION = record(
     ("dest", "i2"),  # first register written
     ("dest_count", "i2"),
     ("constant", "i8"),  # line of a constant operand in the L0 constant cache + 1; 0: none
+    ("bank", "i8"),  # LDC: first byte of its bank in the L1.5's address space
     ("clock", "i2"),  # reads the clock
     ("barrier", "i2"),  # SYNC, ARRIVE or 0
     ("barrier_id", "i2"),
@@ -124,6 +125,7 @@ KERNEL = record(
     ("l1_ways", "i8"),  # left by shared memory
     ("acknowledges", "i2"),  # somebody waits for the L2's answers to stores
     ("warm_icache", "i2"),
+    ("warm_l1i", "i2"),
     ("warm_l1", "i2"),
     ("warm_constants", "i2"),
 )

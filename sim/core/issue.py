@@ -135,7 +135,7 @@ def set_head(sc, kernel, machine, warp, now):
     dependence.set_head(sc.dependence, warp, int(inst.wait_mask))
     if inst.gate and machine.sm.issue.depbar == HOLD:
         dependence.arm(sc.dependence, warp, inst)
-        dependence.enforce(sc.dependence, warp, dependence.HEAD)
+        dependence.hold_head(sc.dependence, warp)
     if kernel.registers:
         scoreboard.check(sc, kernel, machine, warp, now)
 
@@ -212,7 +212,7 @@ def _advance(sc, kernel, machine, warp, pc, now):
     else:
         decode.redirect(sc.decode, warp, 0)
         sc.warps.exited |= 1 << warp
-    fetch.update_room(sc, machine, warp)
+    fetch.update_room(sc, kernel, machine, warp)
     set_head(sc, kernel, machine, warp, now)
 
 

@@ -19,6 +19,10 @@ FREE = 0
 QUEUED = 1  # waits for the port to the L1I
 SENT = 2
 
+# Who brings the line that a pair waits for. Both may bring the same one.
+MISS = 0
+STREAM = 1
+
 State = record(
     ("tags", tags.tags(LINES)),
     ("newest", "i8"),  # line + 1 of the last hit, still the most recently used
@@ -29,6 +33,7 @@ State = record(
     ("misses", "i8"),  # ever
     ("queued", "i8"),
     ("pair_line", "i8", PAIRS),
+    ("pair_from", "i2", PAIRS),  # MISS or STREAM: who brings the line
     ("pair_warp", "i2", PAIRS),
     ("pair_pc", "i4", PAIRS),
     ("n_pairs", "i8"),
@@ -52,18 +57,24 @@ def requested(l0, warp, pc):
 
 
 @compiled
-def waiting(l0, line):
-    """Pairs that wait for `line`."""
+def _waits(l0, k, line, source):
+    return l0.pair_line[u(k)] == line and l0.pair_from[u(k)] == source
+
+
+@compiled
+def waiting(l0, line, source):
+    """Pairs that wait for `line` from `source`."""
     n = 0
     for k in range(l0.n_pairs):
-        n += l0.pair_line[u(k)] == line
+        n += _waits(l0, k, line, source)
     return n
 
 
 @compiled
-def _add_pair(l0, line, warp, pc):
+def _add_pair(l0, line, source, warp, pc):
     k = l0.n_pairs
     l0.pair_line[u(k)] = line
+    l0.pair_from[u(k)] = source
     l0.pair_warp[u(k)] = warp
     l0.pair_pc[u(k)] = pc
     l0.n_pairs += 1
@@ -117,7 +128,7 @@ def access(sc, machine, warp, pc):
     line = line_of(pc, machine)
     stream = sc.stream
     at_head = stream_buffer.heads(stream, line)
-    if l0.newest == line + 1 and not at_head:
+    if l0.n_pairs == 0 and l0.newest == line + 1 and not at_head:
         return HIT
     if requested(l0, warp, pc):
         return WAITS
@@ -128,18 +139,18 @@ def access(sc, machine, warp, pc):
         stream_buffer.start(stream, line + 1, machine)
     if at_head:
         stream.requested = 1
-        _add_pair(l0, line, warp, pc)
+        _add_pair(l0, line, STREAM, warp, pc)
         return WAITS
     if way >= 0:
         tags.touch(l0.tags, way)
         l0.newest = line + 1
         return HIT
     miss = find_miss(l0, line)
-    if miss >= 0 and waiting(l0, line) == machine.sm.l0i.merges:
+    if miss >= 0 and waiting(l0, line, MISS) == machine.sm.l0i.merges:
         return REFUSED
     if miss < 0 and _new_miss(l0, line, machine.sm.l0i.mshrs, machine.sm.l0i.miss_queue) < 0:
         return REFUSED
-    _add_pair(l0, line, warp, pc)
+    _add_pair(l0, line, MISS, warp, pc)
     return WAITS
 
 
@@ -166,16 +177,17 @@ def arrive(l0, line, at):
 
 
 @compiled
-def _answer(sc, line, now):
-    """Give the response slot to the first pair that waits for `line`."""
+def _answer(sc, line, source, now):
+    """Give the response slot to the first pair that waits for `line` from `source`."""
     l0 = sc.l0i
     for k in range(l0.n_pairs):
-        if l0.pair_line[u(k)] == line:
+        if _waits(l0, k, line, source):
             warp, pc = int(l0.pair_warp[u(k)]), int(l0.pair_pc[u(k)])
             decode.respond(sc.decode, warp, pc, now + decode.SLOT_TO_ISSUE)
             l0.n_pairs -= 1
             for j in range(k, l0.n_pairs):
                 l0.pair_line[u(j)] = l0.pair_line[u(j + 1)]
+                l0.pair_from[u(j)] = l0.pair_from[u(j + 1)]
                 l0.pair_warp[u(j)] = l0.pair_warp[u(j + 1)]
                 l0.pair_pc[u(j)] = l0.pair_pc[u(j + 1)]
             l0.refused = 0
@@ -212,8 +224,8 @@ def step(sc, machine, now, slot_taken):
         return
     if miss >= 0:
         line = l0.miss_line[u(miss)]
-        _answer(sc, line, now)
-        if waiting(l0, line) == 0:
+        _answer(sc, line, MISS, now)
+        if waiting(l0, line, MISS) == 0:
             l0.miss_state[u(miss)] = FREE
             l0.refused = 0
         return
@@ -221,8 +233,8 @@ def step(sc, machine, now, slot_taken):
     if stream.requested and stream_buffer.arrived(stream, now):
         line = stream_buffer.head_line(stream)
         _fill(l0, machine, line)
-        _answer(sc, line, now)
-        if waiting(l0, line) == 0:
+        _answer(sc, line, STREAM, now)
+        if waiting(l0, line, STREAM) == 0:
             stream_buffer.pop(stream)
 
 

@@ -49,10 +49,10 @@ def arrived(stream, now):
 
 @compiled
 def start(stream, line, machine):
-    """A miss starts a stream at `line`, unless warps wait for the head or it runs there anyway."""
+    """A miss starts a stream at `line`, unless warps wait for the head or it would go on there."""
     if machine.sm.stream_buffer.lines == 0 or stream.requested:
         return
-    if stream.running and stream.next == line:
+    if stream.next == line:
         return
     stream.head = stream.tail
     stream.next = line

@@ -75,7 +75,7 @@ def launch(sc, kernel, machine, warp, stream, serial, now):
     async_copy.reset(sc.copies, warp)
     decode.redirect(sc.decode, warp, issue.first_pc(kernel, stream))
     sc.decode.redirected &= ~bit
-    fetch.update_room(sc, machine, warp)
+    fetch.update_room(sc, kernel, machine, warp)
     if kernel.registers:
         scoreboard.reset(sc.scoreboard, warp)
     issue.set_head(sc, kernel, machine, warp, now)
@@ -104,16 +104,19 @@ def _happen(sc, kernel, machine, now):
         elif what == wheel.RECHECK:
             scoreboard.check(sc, kernel, machine, warp, now)
         elif what == wheel.GATE:
-            dependence.enforce(sc.dependence, warp, dependence.BEHIND)
+            dependence.enforce(sc.dependence, warp)
         elif what == wheel.RELEASE:
             sc.issue.barrier &= ~(1 << warp)
         elif what == wheel.FENCE:
             sc.issue.fence_timer &= ~(1 << warp)
+        elif what == wheel.DONE:
+            sc.writeback.in_flight[u(warp)] -= 1
         elif what == wheel.PLACE:
             sc.writeback.reserved[u(sc.wheel.counter[u(event)])] -= 1
         else:
             sc.fetch.redirecting &= ~(1 << warp)
         event = wheel.give_back(sc.wheel, event)
+    dependence.settle(sc.dependence)
 
 
 @compiled

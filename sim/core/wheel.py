@@ -21,6 +21,7 @@ REDIRECT = 3  # the target of a taken branch may be fetched
 RECHECK = 4  # the scoreboards may let the warp issue
 FENCE = 5  # a memory fence has held its warp long enough
 PLACE = 6  # a place in the result queue is free
+DONE = 7  # an instruction is done, and its warp may be gone
 
 
 State = record(

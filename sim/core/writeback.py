@@ -10,7 +10,7 @@ from __future__ import annotations
 from .. import events
 from ..compiled import compiled, record, u
 from . import async_copy, queue, wheel
-from .instruction import instruction_at
+from .instruction import DOUBLE, instruction_at
 from .limits import BANKS, NEVER, WARPS
 
 RESULT_QUEUES = 3  # by `INSTRUCTION.result`; the first stands for no result
@@ -23,6 +23,7 @@ State = record(
     ("awaited", "i8"),  # fixed-latency instructions in flight with a write counter
     ("special", queue.queue_of(16)),  # by the cycle of the write
     ("load", queue.queue_of(256)),  # by the cycle of the first beat; one latch serves them in order
+    ("doubles", "i8"),  # results of the FP64 unit among them
     ("latch_free", "i8"),  # cycle from which the latch takes the next load
     ("beat_at", "i8"),  # cycle in which the latch's current beat ends; 0: not begun
     ("registers_done", "i8"),  # of the load in the latch
@@ -36,7 +37,10 @@ State = record(
 def retire(sc, kernel, entry, cycle, now):
     """An instruction is done in `cycle`; its write counter drops so that issue sees it next."""
     warp = int(entry.warp)
-    sc.writeback.in_flight[u(warp)] -= 1
+    if cycle <= now:
+        sc.writeback.in_flight[u(warp)] -= 1
+    else:
+        wheel.post(sc.wheel, now, cycle, wheel.DONE, warp, 0, 0, 0)
     inst = instruction_at(kernel.program, entry.pc)
     visible = max(cycle, now) + 1
     if inst.copies:
@@ -164,6 +168,7 @@ def _write_load(sc, kernel, n_ports, now):
             return
         retire(sc, kernel, entry, now, now)
         queue.pop(results.load)
+        results.doubles -= inst.route == DOUBLE
         results.registers_done = 0
         results.beat_at = 0
         results.latch_free = now + 1

@@ -105,6 +105,12 @@ class L0Constant(Tags):
     )
 
 
+class L0VL(Tags):
+    """Constants that LDC loads, per SM."""
+
+    most_lines = 64
+
+
 class Issue(Section):
     policy: Policy = Field(
         description="which ready warp issues: greedy then youngest, greedy then oldest, oldest, "
@@ -312,6 +318,7 @@ class Sm(Section):
     stream_buffer: StreamBuffer
     l1i: L1I
     l0_constant: L0Constant
+    l0_vl: L0VL
     issue: Issue
     dependence: Dependence
     bypass: Bypass

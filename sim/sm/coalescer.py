@@ -123,12 +123,13 @@ def coalesce(addresses, masks, paths, sizes, n_sets, n_banks, bank_bytes, access
         access.first = n
         if path == core.SHARED:
             access.wavefronts = shared_wavefronts(addresses[row], mask, size)
-        elif path != core.CONSTANT:
+        else:
             found = lines_of(addresses[row], mask, size, lines, sectors)
             access.lines = found
-            access.wavefronts = l1_wavefronts(
-                addresses[row], mask, size, lines, found, n_sets, n_banks, bank_bytes
-            )
+            if path != core.CONSTANT:
+                access.wavefronts = l1_wavefronts(
+                    addresses[row], mask, size, lines, found, n_sets, n_banks, bank_bytes
+                )
             for k in range(found):
                 out[n].line = lines[k]
                 out[n].sectors = sectors[k]

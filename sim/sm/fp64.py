@@ -39,6 +39,7 @@ def step(sm, machine, now):
     sm.fp64.free_at = now + machine.sm.fp64.interval
     at = now + machine.sm.fp64.result_cycles
     queue.push(sc.writeback.load, at, entry.warp, entry.pc, 0, entry.event)
+    sc.writeback.doubles += 1
     queue.pop(sc.fp64.waiting)
     sc.next_at = now  # a place in its queue is free
 

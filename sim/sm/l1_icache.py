@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..compiled import compiled, lowest, record, u
 from ..core import l0_constant, l0_icache, stream_buffer, tags
 from ..core.limits import NEVER, SUBCORES
-from . import outbox
+from . import l0_vl, outbox
 
 LINES = 2048
 RING = 64  # requests on their way to the look-up; one enters a cycle
@@ -18,6 +18,7 @@ MISSES = 64
 DEMAND = 0
 PREFETCH = SUBCORES
 CONSTANT = 2 * SUBCORES
+VARIABLE = 3 * SUBCORES  # the SM's L0 VL; in turn with the sub-cores' demands
 
 FIXED_ORDER = 1  # choice of `sm.l1i.port`
 
@@ -46,6 +47,9 @@ def _reply(sm, machine, line, user, epoch, now):
     l1i.reply_free = slot + 1
     at = slot + machine.sm.l1i.reply_latency
     sc = sm.subcores[u(user % SUBCORES)]
+    if user == VARIABLE:
+        l0_vl.arrive(sm.vl, machine, line, at)
+        return
     if user >= CONSTANT:
         l0_constant.arrive(sc.constants, machine, line, at)
     elif user >= PREFETCH:
@@ -82,7 +86,7 @@ def _miss(sm, machine, line, user, epoch, now):
 
 
 @compiled
-def step(sm, machine, now):
+def step(sm, kernel, machine, now):
     """Look up the request that arrives in this cycle."""
     l1i = sm.l1i
     while l1i.head < l1i.tail:
@@ -91,8 +95,8 @@ def step(sm, machine, now):
             return
         line, user, epoch = l1i.line[u(slot)], int(l1i.user[u(slot)]), l1i.epoch[u(slot)]
         way = tags.find(l1i.tags, machine.sm.l1i.sets, machine.sm.l1i.ways, line)
-        if way >= 0:
-            tags.touch(l1i.tags, way)
+        if way >= 0 or kernel.warm_l1i:
+            tags.touch(l1i.tags, max(way, 0))
             _reply(sm, machine, line, user, epoch, now)
         elif not _miss(sm, machine, line, user, epoch, now):
             l1i.at[u(slot)] = now + 1
@@ -126,10 +130,26 @@ def _enter(l1i, machine, line, user, epoch, now):
 
 
 @compiled
+def _send_variable(sm, machine, now):
+    """The oldest miss of the L0 VL enters the link, if there is one."""
+    k = l0_vl.queued(sm.vl, now)
+    if k < 0:
+        return False
+    ratio = machine.sm.l1i.line_bytes // machine.sm.l0_vl.line_bytes
+    _enter(sm.l1i, machine, l0_vl.send(sm.vl, k) // ratio, VARIABLE, 0, now)
+    return True
+
+
+@compiled
 def _grant_demand(sm, machine, now):
     l1i = sm.l1i
-    for k in range(SUBCORES):
-        s = (int(l1i.last_demand) + 1 + k) % SUBCORES
+    for k in range(SUBCORES + 1):
+        s = (int(l1i.last_demand) + 1 + k) % (SUBCORES + 1)
+        if s == SUBCORES:
+            if not _send_variable(sm, machine, now):
+                continue
+            l1i.last_demand = s
+            return True
         sc = sm.subcores[u(s)]
         if sc.constants.queued:
             ratio = machine.sm.l1i.line_bytes // machine.sm.l0_constant.line_bytes
@@ -174,13 +194,14 @@ def _grant_in_order(sm, machine, now):
     for s in range(SUBCORES):
         sc = sm.subcores[u(s)]
         if sc.constants.queued or sc.l0i.queued:
-            sm.l1i.last_demand = s - 1
+            sm.l1i.last_demand = s + SUBCORES
             _grant_demand(sm, machine, now)
             return
         if _prefetch_due(sc, machine):
             sm.l1i.last_prefetch = s - 1
             _grant_prefetch(sm, machine, now)
             return
+    _send_variable(sm, machine, now)
 
 
 @compiled

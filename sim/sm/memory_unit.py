@@ -10,6 +10,7 @@ from .. import stalls
 from ..compiled import compiled, lowest, record, u
 from ..core import memory_queue, queue, writeback
 from ..core.instruction import (
+    CONSTANT,
     L1_LOAD,
     L1_STORE,
     L2_READ,
@@ -19,7 +20,7 @@ from ..core.instruction import (
     line_at,
 )
 from ..core.limits import NEVER, SUBCORES, WARPS
-from . import l1_data, outbox
+from . import l0_vl, l1_data, outbox
 
 LOADS = 128  # pending request table
 FIXED_ORDER = 1  # choice of `sm.memory_unit.arbiter`
@@ -34,9 +35,9 @@ State = record(
     ("free_at", "i8"),  # cycle from which the arbiter may grant
     ("last", "i2"),  # sub-core served last
     ("stage_free", "i8"),  # cycle from which the L1 and shared-memory data stage is free
-    ("stage_head", "i8"),  # instructions that have not left the data stage, oldest first
-    ("stage_tail", "i8"),
-    ("stage_done", "i8", LOADS),  # cycle in which each leaves it
+    ("store_head", "i8"),  # stores that are not retired, oldest first
+    ("store_tail", "i8"),
+    ("store_done", "i8", LOADS),  # cycle in which each is
     ("pending", PENDING, LOADS),
     ("free_loads", "i8", 4),  # one bit a table entry, 32 a word
     ("n_pending", "i8"),
@@ -70,19 +71,20 @@ def _deliver(sc, entry, now):
 
 
 @compiled
-def _in_stage(unit, now):
-    """Instructions that wait for the data stage or are in it."""
-    while unit.stage_head < unit.stage_tail and unit.stage_done[u(unit.stage_head % LOADS)] <= now:
-        unit.stage_head += 1
-    return unit.stage_tail - unit.stage_head
+def _stores(unit, now):
+    """Stores that are in front of the data stage or in it."""
+    while unit.store_head < unit.store_tail and unit.store_done[u(unit.store_head % LOADS)] < now:
+        unit.store_head += 1
+    return unit.store_tail - unit.store_head
 
 
 @compiled
 def _table_full(sm, machine, now):
-    """Whether the pending request table has no entry: they are kept until write-back."""
-    entries = sm.memory.n_pending + _in_stage(sm.memory, now)
+    """Whether the pending request table has no entry: loads keep theirs until write-back."""
+    entries = sm.memory.n_pending + _stores(sm.memory, now)
     for s in range(SUBCORES):
-        entries += queue.length(sm.subcores[u(s)].writeback.load)
+        results = sm.subcores[u(s)].writeback
+        entries += queue.length(results.load) - results.doubles
     return entries >= machine.sm.memory_unit.pending_requests
 
 
@@ -105,8 +107,6 @@ def _enter_stage(unit, machine, inst, wavefronts, begin):
     cycles = wavefronts * machine.sm.l1d.stage_cycles
     start = max(unit.stage_free, begin)
     unit.stage_free = start + cycles
-    unit.stage_done[u(unit.stage_tail % LOADS)] = unit.stage_free
-    unit.stage_tail += 1
     unit.wavefronts += wavefronts
     extra = max(wavefronts - inst.wavefronts, 0)
     return start - begin + extra * machine.sm.l1d.stage_cycles
@@ -152,6 +152,19 @@ def _load_line(sm, kernel, machine, line, sectors, load, delay, now):
 
 
 @compiled
+def _wait_or_deliver(sm, s, entry, load, missing, now):
+    """A load whose data is here goes on; another one waits in the pending request table."""
+    if missing == 0:
+        _deliver(sm.subcores[u(s)], entry, now)
+        _give_load_back(sm.memory, load)
+        return
+    pending = sm.memory.pending[u(load)]
+    pending.subcore = s
+    pending.missing = missing
+    pending.entry = entry
+
+
+@compiled
 def _load(sm, kernel, machine, s, entry, inst, access, delay, now):
     """A read, whose first beat is due in cycle `entry.at` if nothing is missing."""
     load = _take_load(sm.memory)
@@ -168,14 +181,7 @@ def _load(sm, kernel, machine, s, entry, inst, access, delay, now):
             l1_data.drop_sectors(sm.l1d, line.line, int(line.sectors))
             _request(sm, line.line, int(line.sectors), outbox.ATOMIC, load, delay, now)
             missing += 1
-    if missing == 0:
-        _deliver(sm.subcores[u(s)], entry, now)
-        _give_load_back(sm.memory, load)
-        return
-    pending = sm.memory.pending[u(load)]
-    pending.subcore = s
-    pending.missing = missing
-    pending.entry = entry
+    _wait_or_deliver(sm, s, entry, load, missing, now)
 
 
 @compiled
@@ -212,6 +218,16 @@ def _store(sm, kernel, machine, s, warp, inst, access, delay, now):
 
 
 @compiled
+def _complete(sm, load, now):
+    """One thing less that a load waits for."""
+    pending = sm.memory.pending[u(load)]
+    pending.missing -= 1
+    if pending.missing == 0:
+        _deliver(sm.subcores[u(pending.subcore)], pending.entry, now)
+        _give_load_back(sm.memory, load)
+
+
+@compiled
 def refill(sm, number, now):
     """The L2 has answered request `number`: its waiting loads may be complete."""
     l1 = sm.l1d
@@ -221,12 +237,8 @@ def refill(sm, number, now):
         while waiting:
             load = word * l1_data.WORD + lowest(waiting)
             waiting &= waiting - 1
-            pending = sm.memory.pending[u(load)]
-            pending.missing -= 1
-            if pending.missing == 0:
-                pending.entry.at = max(pending.entry.at, now)
-                _deliver(sm.subcores[u(pending.subcore)], pending.entry, now)
-                _give_load_back(sm.memory, load)
+            sm.memory.pending[u(load)].entry.at = max(sm.memory.pending[u(load)].entry.at, now)
+            _complete(sm, load, now)
 
 
 @compiled
@@ -253,10 +265,64 @@ def _grant(sm, kernel, machine, s, now):
             return
         if inst.path == L1_STORE or inst.path == L2_WRITE:
             _store(sm, kernel, machine, s, int(entry.warp), inst, access, delay, now)
+        elif inst.path == CONSTANT:
+            _load_constant(sm, kernel, machine, s, entry, inst, access, begin, now)
+            return
     if inst.stores:
+        unit.store_done[u(unit.store_tail % LOADS)] = begin + late
+        unit.store_tail += 1
         writeback.retire(sc, kernel, entry, begin + late, now)
     else:
         _deliver(sc, entry, now)
+
+
+@compiled
+def _load_constant(sm, kernel, machine, s, entry, inst, access, begin, now):
+    """An LDC, looked up in cycle `begin`; its first beat is due in `entry.at` if all is here."""
+    load = _take_load(sm.memory)
+    missing = 0
+    if not kernel.warm_constants:
+        missing = _missing_constants(sm, kernel, machine, inst, access, load, begin)
+    _wait_or_deliver(sm, s, entry, load, missing, now)
+
+
+@compiled
+def _missing_constants(sm, kernel, machine, inst, access, load, begin):
+    """How many lines of the L0 VL a load has to wait for."""
+    missing = 0
+    size, sector_bytes = machine.sm.l0_vl.line_bytes, machine.sm.l1d.sector_bytes
+    sectors = machine.sm.l1d.line_bytes // sector_bytes
+    for k in range(access.lines):
+        line = line_at(kernel.lines, access.first + k)
+        last = -1
+        for sector in range(sectors):
+            if line.sectors >> sector & 1:
+                byte = (line.line * sectors + sector) * sector_bytes
+                number = (inst.bank + byte) // size
+                if number != last and not l0_vl.present(sm.vl, machine, number):
+                    l0_vl.wait_for(sm.vl, number, load, begin)
+                    missing += 1
+                last = number
+    return missing
+
+
+@compiled
+def _serve_constants(sm, kernel, machine, now):
+    """Lines of the L0 VL that are here complete their loads, as much later as they missed."""
+    k = l0_vl.arrived(sm.vl, machine, now)
+    while k >= 0:
+        for word in range(l0_vl.WORDS):
+            waiting = int(sm.vl.miss_loads[u(k), u(word)])
+            while waiting:
+                load = word * l0_vl.WORD + lowest(waiting)
+                waiting &= waiting - 1
+                entry = sm.memory.pending[u(load)].entry
+                inst = instruction_at(kernel.program, entry.pc)
+                due = now + inst.first_beat - machine.sm.data_path.entry
+                entry.at = max(entry.at, due)
+                _complete(sm, load, now)
+        l0_vl.free(sm.vl, k)
+        k = l0_vl.arrived(sm.vl, machine, now)
 
 
 @compiled
@@ -268,6 +334,10 @@ def _may_grant(sm, kernel, machine, s, now):
     inst = instruction_at(kernel.program, entry.pc)
     if not inst.accesses:
         return True
+    if inst.path == CONSTANT:
+        access = access_at(kernel.accesses, entry.access)
+        per_line = machine.sm.l1d.line_bytes // machine.sm.l0_vl.line_bytes
+        return l0_vl.room(sm.vl, per_line * int(access.lines))
     return _room(sm, machine, access_at(kernel.accesses, entry.access))
 
 
@@ -275,6 +345,7 @@ def _may_grant(sm, kernel, machine, s, now):
 def step(sm, kernel, machine, now):
     """Grant at most one instruction."""
     unit = sm.memory
+    _serve_constants(sm, kernel, machine, now)
     if now < unit.free_at:
         return
     first = 0 if machine.sm.memory_unit.arbiter == FIXED_ORDER else int(unit.last) + 1

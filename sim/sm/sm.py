@@ -9,7 +9,7 @@ from ..compiled import compiled, record, u
 from ..core import subcore
 from ..core.instruction import instruction_at
 from ..core.limits import CTAS, NEVER, SUBCORES
-from . import barrier, cta, fp64, l1_data, l1_icache, memory_unit, outbox
+from . import barrier, cta, fp64, l0_vl, l1_data, l1_icache, memory_unit, outbox
 
 SM = record(
     ("number", "i8"),
@@ -19,6 +19,7 @@ SM = record(
     ("fp64", fp64.State),
     ("memory", memory_unit.State),
     ("l1d", l1_data.State),
+    ("vl", l0_vl.State),
     ("barrier", barrier.State),
     ("cta", cta.State),
     ("out", outbox.OUT),
@@ -37,7 +38,7 @@ def begin_kernel(sm, number):
     for word in range(4):
         sm.memory.free_loads[u(word)] = (1 << 32) - 1
     sm.memory.last = SUBCORES - 1
-    sm.l1i.last_demand = SUBCORES - 1
+    sm.l1i.last_demand = SUBCORES
     sm.l1i.last_prefetch = SUBCORES - 1
     for s in range(SUBCORES):
         sc = sm.subcores[u(s)]
@@ -97,6 +98,7 @@ def _next_at(sm, machine, now):
     at = min(at, l1_icache.next_at(sm, machine, now))
     at = min(at, fp64.next_at(sm, now))
     at = min(at, memory_unit.next_at(sm, now))
+    at = min(at, l0_vl.next_at(sm.vl, now))
     box = sm.inbox
     if box.head < box.tail:
         at = min(at, box.reply[u(box.head % len(box.reply))].at)
@@ -109,7 +111,7 @@ def run(sm, kernel, machine, until, stop_at_release):
     while sm.now < until:
         now = sm.now
         _take_replies(sm, machine, now)
-        l1_icache.step(sm, machine, now)
+        l1_icache.step(sm, kernel, machine, now)
         fp64.step(sm, machine, now)
         memory_unit.step(sm, kernel, machine, now)
         for s in range(SUBCORES):

@@ -6,7 +6,8 @@ from importlib.metadata import version
 import pytest
 
 COMMANDS = [
-    *("", "run", "trace", "view", "annotate", "gpus", "doctor"),
+    *("", "run", "view", "convert", "annotate", "gpus", "sweep", "bench", "doctor"),
+    *("trace", "trace record", "trace info"),
     *("validate", "validate paper", "validate measurements"),
 ]
 

@@ -6,6 +6,9 @@ import shutil
 import pytest
 from cli.conftest import KERNELS, ROOT
 
+from warpwise.traces import accelsim_writer
+from warpwise.traces.load import load
+
 BLOCKS = (ROOT / "README.md").read_text().split("```\n")[1::2]
 (LISTING,) = (block for block in BLOCKS if block.startswith(".arch"))
 (SESSION,) = (block for block in BLOCKS if block.startswith("$ "))
@@ -24,6 +27,9 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "listing.sass").write_text(LISTING)
     shutil.copy(KERNELS / "saxpy.sm_86.cubin", tmp_path / "kernel.cubin")
     shutil.copy(KERNELS / "saxpy.toml", tmp_path / "launch.toml")
+    accelsim_writer.write(
+        load(tmp_path / "kernel.cubin", tmp_path / "launch.toml"), tmp_path / "kernelslist.g"
+    )
     monkeypatch.chdir(tmp_path)
 
 

@@ -34,7 +34,7 @@ def test_table_2(simulate, instruction, sources, result):
     for control, expected in (("R0:W-", sources), ("R-:W0", result)):
         if expected is not None:
             code = f"[B------:{control}:-:S02] {instruction}\n[B0-----:R-:W-:-:S01] NOP ;"
-            run = simulate(code)
+            run = simulate(code, warm="icache l1 const")
             assert run.issues("NOP")[0] - run.issues()[0] == expected
 
 

@@ -150,7 +150,7 @@ MISTAKES = [
     (".kernle x", r"test.sass:4: .kernle x: unknown directive '.kernle', did you mean .kernel\?"),
     ("@tripz 4 BRA x ;", r"unknown annotation 'tripz', did you mean trips\?"),
     (".warm icach", r"unknown cache 'icach', did you mean icache\?"),
-    (".warm all", r"unknown cache 'all', expected one of: icache, const, l1"),
+    (".warm all", r"unknown cache 'all', expected one of: icache, l1i, const, l1"),
     (".block 32 1 1 1", r"4 numbers found, expected x, x y or x y z"),
     (".block 32 32 2", r"2048 threads found, expected at most 1024"),
     (".block many", r"'many' found, expected a whole number"),

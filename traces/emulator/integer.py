@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...isa.program import Kind, Operand
+from ...isa.program import PT, Kind, Operand
 from .semantics import semantics
 from .step import LOW, ZERO, Lanes, Step, Wide, Words
 
@@ -291,3 +291,23 @@ def sgxt(s: Step) -> None:
     if s.has("U32"):
         return s.write(shifted >> drop)
     s.write((signed(shifted) >> np.minimum(drop, np.uint32(31)).view(np.int32)).view(np.uint32))
+
+
+@semantics("P2R")
+def p2r(s: Step) -> None:
+    """Packs P0 to P6 into the bits that a mask selects; the other bits are the operand's."""
+    value, mask = (s.integer(o) for o in s.sources)
+    register = np.zeros((1, 1), np.uint32)
+    for number, predicate in enumerate(s.state.predicates[:PT]):
+        register = register | predicate[s.rows].astype(np.uint32) << np.uint32(number)
+    s.write((value & ~mask) | (register & mask))
+
+
+@semantics("R2P", destination=False)
+def r2p(s: Step) -> None:
+    """Sets those of P0 to P6 that a mask selects from the bits of a register."""
+    value, mask = s.sources
+    for number in range(PT):
+        if mask.bits >> number & 1:
+            bit = s.integer(value) >> np.uint32(number) & np.uint32(1)
+            s.write_predicate(Operand(Kind.PREDICATE, f"P{number}", number), bit.astype(np.bool))

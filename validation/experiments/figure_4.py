@@ -27,14 +27,15 @@ CODE = """
 [B------:R-:W-:{second}] FADD R4, R2, 1 ;
 @repeat 29 [B------:R-:W-:-:S01] FADD R4, R2, 1 ;
 """
-# Two passes through an L0I of two lines of 16 instructions: in the second pass the first line is
-# there when the warps start together, and the next one is near, in the L1I.
+# Three passes through an L0I of two lines of 16 instructions: in the last one the first line is
+# there when the warps start together, and the next one is near, in the L1I. With two or four it is
+# W2 that arrives last at the barrier and leads.
 MISSING = """
 again:
 @repeat 12 [B------:R-:W-:-:S01] NOP ;
 {align}
 @repeat 30 [B------:R-:W-:-:S01] FADD R4, R2, 1 ;
-[B------:R-:W-:-:S01] @P0 BRA again ;  @trips 2
+[B------:R-:W-:-:S01] @P0 BRA again ;  @trips 3
 """
 NEAR_MISS = {
     "sm.l0i.sets": 1,

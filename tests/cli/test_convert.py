@@ -1,0 +1,64 @@
+"""`warpwise convert`, `warpwise trace info`, and Accel-Sim traces in `warpwise run`."""
+
+import pytest
+
+from warpwise.traces import store
+
+
+@pytest.fixture
+def as_text(command, sample, tmp_path):
+    """The bundled trace in Accel-Sim's format."""
+    path = tmp_path / "text/kernelslist.g"
+    outcome = command("convert", sample, path, "--compress", ".xz")
+    assert outcome.code == 0
+    assert "no control bits" in outcome.err
+    return path
+
+
+def test_there_and_back(command, as_text, launched, sample, tmp_path):
+    """With the cubin, the text format simulates like the native one."""
+    back = tmp_path / "back.warptrace"
+    cubin = launched("matmul")[0]
+    assert command("convert", as_text, back, "--cubin", cubin).code == 0
+    expected = command("run", sample, "--sms", "4", "--json").document["total"]["cycles"]
+    for source in ([back], [as_text, "--cubin", cubin]):
+        outcome = command("run", *source, "--sms", "4", "--json")
+        assert outcome.document["total"]["cycles"] == expected
+
+
+def test_without_the_cubin_it_says_so(command, as_text):
+    outcome = command("run", as_text, "--sms", "1", "--json")
+    assert outcome.document["kernels"][0]["scoreboards"]
+    assert "scoreboards stand in" in outcome.err
+
+
+def test_a_range_of_ctas(command, sample, tmp_path):
+    part = tmp_path / "part.warptrace"
+    assert command("convert", sample, part, "--ctas", "4:6").code == 0
+    [kernel], [whole] = store.read(part).kernels, store.read(sample).kernels
+    assert kernel.grid == (2, 1, 1)
+    found, expected = kernel.load_cta(1).warps[0], whole.load_cta(5).warps[0]
+    assert (found.accesses.addresses == expected.accesses.addresses).all()
+    for wrong in ("4", "6:4", "0:99"):
+        outcome = command("convert", sample, tmp_path / "x.warptrace", "--ctas", wrong)
+        assert outcome.code == 3
+        assert wrong in outcome.err
+
+
+def test_unknown_targets(command, sample, tmp_path):
+    outcome = command("convert", sample, tmp_path / "x.trace")
+    assert outcome.code == 3
+    assert "kernelslist.g" in outcome.err
+
+
+def test_info(command, sample):
+    document = command("trace", "info", sample, "--json").document
+    [kernel] = document["kernels"]
+    assert kernel["ctas"] == 16
+    assert kernel["warp_inst"] == 27_648 == sum(kernel["opcodes"].values())
+    assert kernel["footprint_bytes"] == 3 * 64 * 64 * 4  # three matrices of 64 x 64 floats
+    assert kernel["lanes_active"] == 1
+    assert kernel["control_bits"]
+    text = command("trace", "info", sample).out
+    assert "27,648" in text
+    assert "LDS" in text

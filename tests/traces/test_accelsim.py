@@ -1,0 +1,250 @@
+"""Accel-Sim's text traces: what is read, what survives a round trip, what is refused."""
+
+import gzip
+import lzma
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from warpwise.isa.errors import InputError
+from warpwise.isa.program import Access
+from warpwise.sim import run
+from warpwise.traces import accelsim, accelsim_writer
+from warpwise.traces.handwritten import parse
+from warpwise.traces.kernel import Accesses, Cta, Trace, Warp
+from warpwise.traces.kernel import Path as WarpPath
+from warpwise.traces.load import load
+
+KERNELS = Path(__file__).parents[2] / "traces/kernels"
+HEADER = """-kernel name = copy
+-kernel id = 1
+-grid dim = (1,1,1)
+-block dim = (32,1,1)
+-shmem = 256
+-nregs = 10
+-binary version = 86
+-cuda stream id = 0
+-shmem base_addr = 0x00007f0000000000
+-local mem base_addr = 0x00007f1000000000
+-nvbit version = 1.7.1
+-accelsim tracer version = {version}
+{extra}
+#traces format = {extra} PC mask and so on
+
+#BEGIN_TB
+
+thread block = 0,0,0
+
+warp = 0
+insts = {count}
+"""
+BODY = [
+    "0010 ffffffff 1 R4 S2R 0 0 ",
+    "0020 0000000f 1 R2 LDG.E.CONSTANT 1 R2 4 1 0x7f5a00000000 4 ",
+    "0030 000000f0 1 R6 LDG.E.64 1 R2 8 2 0x100 8 -16 64 ",
+    "0040 00000005 0 STG.E 2 R4 R7 4 0 0x7f5a40000000 0x7f5a40000080 ",
+    "0050 00000000 1 R8 LDS 1 R3 4 1 0x0 0 ",
+    "0060 ffffffff 0 EXIT 0 0 ",
+]
+
+
+def text(version=5, lines=BODY, immediate="0 ", leading="", extra=""):
+    body = [f"{leading}{line}{immediate}" for line in lines]
+    head = HEADER.format(version=version, extra=extra, count=len(body))
+    return "\n".join([head + body[0], *body[1:], "", "#END_TB", ""])
+
+
+def read_text(folder, content, name="kernel-1.traceg"):
+    (folder / name).write_text(content)
+    return accelsim.read(folder / name)
+
+
+def addresses(trace, row):
+    return trace.kernels[0].load_cta(0).warps[0].accesses.addresses[row].tolist()
+
+
+@pytest.mark.parametrize(
+    ("version", "form"),
+    [
+        (2, {"immediate": "", "leading": "0 0 0 0 "}),
+        (3, {"immediate": ""}),
+        (4, {}),
+        (5, {}),
+        (5, {"leading": "17 ", "extra": "-enable lineinfo = 1"}),
+    ],
+    ids=["2", "3", "4", "5", "5 with source lines"],
+)
+def test_every_tracer_version(tmp_path, version, form):
+    trace = read_text(tmp_path, text(version, **form))
+    [kernel] = trace.kernels
+    [warp] = kernel.load_cta(0).warps
+    assert warp.path.pcs.tolist() == [1, 2, 3, 4, 5, 6]
+    assert warp.path.executed.tolist() == [0xFFFFFFFF, 0xF, 0xF0, 5, 0, 0xFFFFFFFF]
+    assert addresses(trace, 0)[:5] == [0x7F5A00000000 + 4 * k for k in range(4)] + [0]
+    assert addresses(trace, 1)[4:8] == [0x100, 0x108, 0xF8, 0x138]
+    assert addresses(trace, 2)[:4] == [0x7F5A40000000, 0, 0x7F5A40000080, 0]
+    assert not any(addresses(trace, 3))
+    assert kernel.shared_bytes == 256
+    load_64 = kernel.program.instructions[3]
+    assert [(d.first, d.count) for d in load_64.dests] == [(6, 2)]
+    assert not kernel.program.control_bits
+
+
+def test_without_control_bits_scoreboards_rule(tmp_path):
+    trace = read_text(tmp_path, text())
+    with pytest.warns(UserWarning, match="no control bits"):
+        assert run(trace, sms=1).kernels[0].scoreboards
+
+
+def test_a_copy_has_two_lines(tmp_path):
+    """Where LDGSTS writes comes first, then where it reads."""
+    copy = "0010 00000003 0 LDGSTS.E.BYPASS.128 2 R4 R2 16 1 {} 16 "
+    lines = [copy.format("0x40"), copy.format("0x7f5a00000000"), BODY[-1]]
+    [warp] = read_text(tmp_path, text(lines=lines)).kernels[0].load_cta(0).warps
+    assert warp.path.pcs.tolist() == [1, 6]
+    assert warp.accesses.shared[0, :3].tolist() == [0x40, 0x50, 0]
+    assert warp.accesses.addresses[0, :3].tolist() == [0x7F5A00000000, 0x7F5A00000010, 0]
+    with pytest.raises(InputError, match="expected two"):
+        read_text(tmp_path, text(lines=[lines[0], BODY[-1]]))
+
+
+def test_a_list_names_its_kernels(tmp_path):
+    for suffix, compress in (("", bytes), (".gz", gzip.compress), (".xz", lzma.compress)):
+        (tmp_path / f"kernel-1.traceg{suffix}").write_bytes(compress(text().encode()))
+    packed = zstandard.ZstdCompressor().compress(text().encode())
+    (tmp_path / "kernel-1.traceg.zst").write_bytes(packed)
+    names = [f"kernel-1.traceg{suffix}\n" for suffix in ("", ".gz", ".xz", ".zst")]
+    listed = tmp_path / "kernelslist.g"
+    listed.write_text("MemcpyHtoD,0x00007f5a00000000,1048576\n\n" + "".join(names))
+    trace = load(listed)
+    assert [k.launch for k in trace.kernels] == [0, 1, 2, 3]
+    assert all(k.program == trace.kernels[0].program for k in trace.kernels)
+    listed.write_text("kernel-1/../../secret.traceg\n")
+    with pytest.raises(InputError, match="same folder"):
+        load(listed)
+
+
+# One change of the sample, and what the message says about it.
+ERRORS = {
+    "a hole in the header": (("-nregs = 10\n", ""), "'nothing' found as `-nregs`"),
+    "a shape": (("(32,1,1)", "(32,0,1)"), r"'\(32,0,1\)' found as `-block dim`"),
+    "another version": (("version = 5", "version = 9"), "tracer version 9 found"),
+    "another GPU": (("version = 86", "version = 35"), "binary version 35 found, expected one of"),
+    "a PC": (("0020 0", "0021 0"), r":23: PC '0021' found, expected a multiple of 16"),
+    "a mask": (("0000000f", "10000000f"), ":23: mask '10000000f' found"),
+    "no mask": (("0000000f 1", "1"), ":23: .* expected `count"),
+    "registers": (("CONSTANT 1 R2", "CONSTANT 2 R2"), ":23: .* expected `count"),
+    "too few addresses": (("8 -16 64 0", ""), ":24: .* addresses for 4 lanes"),
+    "a mode": (("4 1 0x7f5a0", "4 7 0x7f5a0"), ":23: .* expected 0, 1 or 2"),
+    "a huge address": (("0x7f5a00000000 4", "0x1ffffffffffffffff 4"), ":23: .* 64-bit"),
+    "too many instructions": (("insts = 6", "insts = 9"), r":\d+: '#END_TB' found, expected PC"),
+    "too few": (("insts = 6", "insts = 5"), ":27: .* expected `warp = 1` or #END_TB"),
+    "none": (("insts = 6", "insts = 0"), ":21: .* at least one instruction"),
+    "a missing warp": (("(32,1,1)", "(64,1,1)"), "1 warps found, expected 2"),
+    "a missing CTA": (("(1,1,1)", "(2,1,1)"), "1 CTAs found, expected 2"),
+    "a cut": (("#END_TB\n", ""), "ends after line 28; the file is damaged"),
+    "a register": (("1 R4 S2R", "1 R999 S2R"), "'R999' is not a register"),
+    "two functions": (("0030 000000f0 1 R6 LDG.E.64", "0020 000000f0 1 R6 LDG.E.64"), "several"),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_errors_say_where_and_what(tmp_path, case):
+    (old, new), message = ERRORS[case]
+    changed = text().replace(old, new)
+    assert changed != text()
+    with pytest.raises(InputError, match=message) as caught:
+        read_text(tmp_path, changed)
+    assert "kernel-1.traceg" in str(caught.value)
+
+
+def test_lines_and_bombs_are_bounded(tmp_path):
+    """A gigabyte of blanks in a megabyte is one long line."""
+    bomb = zstandard.ZstdCompressor().compress(b" " * (1 << 28))
+    (tmp_path / "kernel-1.traceg.zst").write_bytes(bomb)
+    with pytest.raises(InputError, match="a line of over"):
+        accelsim.read(tmp_path / "kernel-1.traceg.zst")
+
+
+# Round trips
+
+
+@pytest.mark.parametrize("name", ["saxpy", "matmul", "reduction", "collatz"])
+def test_with_the_cubin_the_cycles_are_those_of_the_native_trace(tmp_path, name):
+    cubin = KERNELS / f"{name}.sm_86.cubin"
+    native = load(cubin, KERNELS / f"{name}.toml")
+    accelsim_writer.write(native, tmp_path / "kernelslist.g", ".zst")
+    read = load(tmp_path / "kernelslist.g", cubin=cubin)
+    assert run(read, sms=8).cycles == run(native, sms=8).cycles
+
+
+def test_another_program_is_refused(tmp_path):
+    native = load(KERNELS / "saxpy.sm_86.cubin", KERNELS / "saxpy.toml")
+    accelsim_writer.write(native, tmp_path / "kernelslist.g")
+    with pytest.raises(InputError, match="where the program has"):
+        load(tmp_path / "kernelslist.g", cubin=KERNELS / "saxpy.sm_75.cubin")
+    with pytest.raises(InputError, match="saxpy is not in the cubin, which has matmul"):
+        load(tmp_path / "kernelslist.g", cubin=KERNELS / "matmul.sm_86.cubin")
+
+
+MASKS = st.one_of(
+    st.integers(0, 0xFFFFFFFF), st.sampled_from([0, 1, 0x80000000, 0xFF00, 0xFFFFFFFF])
+)
+ROWS = st.one_of(
+    st.tuples(st.integers(0, 1 << 47), st.integers(-(1 << 33), 1 << 33)).map(
+        lambda p: [p[0] + k * p[1] for k in range(32)]
+    ),
+    st.lists(st.integers(0, (1 << 48) - 1), min_size=32, max_size=32),
+)
+CODE = """.arch sm_86
+.kernel drawn
+LDG.E R4, [R2.64] ;
+STS.64 [R8], R10 ;
+LDGSTS.E.128 [R12], [R14.64] ;
+IADD3 R5, R4, R6, RZ ;
+EXIT ;
+"""
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 3), MASKS, ROWS, ROWS), min_size=1, max_size=12))
+def test_masks_and_addresses_survive(tmp_path, steps):
+    """Any masks, any addresses: the same after writing and reading."""
+    kernel = parse(CODE).kernels[0]
+    code = kernel.program.instructions
+    pcs = np.array([pc for pc, *_ in steps], np.uint32)
+    masks = np.array([mask for _, mask, *_ in steps], np.uint32)
+    lanes = (masks[:, None] >> np.arange(32) & 1).astype(bool)
+    rows = np.where(lanes, np.array([row for *_, row, _ in steps], np.int64), 0)
+    shared = np.where(lanes, np.array([row for *_, row in steps], np.int64), 0)
+    shared[[code[pc].access != Access.ASYNC_COPY for pc in pcs]] = 0
+    has_row = [code[pc].access != Access.NONE for pc in pcs]
+    warp = Warp(WarpPath(pcs, masks, masks), Accesses(rows[has_row], shared[has_row]))
+    drawn = replace(kernel, load_cta=lambda number: Cta(number, (warp,)))
+    accelsim_writer.write(Trace((drawn,)), tmp_path / "kernelslist.g")
+    [read] = load(tmp_path / "kernelslist.g").kernels[0].load_cta(0).warps
+    assert (read.path.pcs == pcs).all()
+    assert (read.path.executed == masks).all()
+    assert (read.accesses.addresses == warp.accesses.addresses).all()
+    if read.accesses.shared.size:
+        assert (read.accesses.shared == warp.accesses.shared).all()
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 900), st.integers(0, 255)), min_size=1, max_size=4))
+def test_damaged_files_are_read_or_refused(tmp_path, changes):
+    data = bytearray(text().encode())
+    for place, byte in changes:
+        data[place % len(data)] = byte
+    path = tmp_path / "kernel-1.traceg"
+    path.write_bytes(data)
+    try:
+        kernel = accelsim.read(path).kernels[0]
+    except InputError:
+        return
+    assert kernel.load_cta(0).warps

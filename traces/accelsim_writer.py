@@ -1,0 +1,143 @@
+"""Writes Accel-Sim's text traces, version 5 (read by its tools and by `accelsim.py`).
+
+The format has no place for control bits, predicates, uniform registers and constants, for lanes
+that are active and do not execute, and for the addresses of LDC.
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import lzma
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from ..isa.errors import InputError
+from ..isa.files import whole
+from ..isa.program import INSTRUCTION_BYTES, Access
+from . import accelsim_code
+from .kernel import WARP_SIZE, Kernel, Trace, Warp
+
+VERSION: Final = 5
+STRIDES: Final = range(-(1 << 31), 1 << 31)
+LOSSES: Final = (
+    "the text format has no control bits, predicates, uniform registers, constants and addresses "
+    "of LDC: read it with the program's cubin to have the first four back"
+)
+FORMAT: Final = (
+    "#traces format = [line_num] PC mask dest_num [reg_dests] opcode src_num [reg_srcs] "
+    "mem_width [adrrescompress?] [mem_addresses] immediate"
+)
+
+
+def write(trace: Trace, path: FilePath, compression: str = "") -> None:
+    """Write `path`, a `kernelslist.g`, last, and beside it one file for each kernel.
+
+    `compression` is empty, `.gz`, `.xz` or `.zst`. Raises InputError if a file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = [f"kernel-{k}.traceg{compression}" for k in range(1, len(trace.kernels) + 1)]
+    for number, (kernel, name) in enumerate(zip(trace.kernels, names, strict=True), 1):
+        with whole(path.parent / name) as stream, _compressed(stream, compression) as text:
+            for line in _lines(kernel, number):
+                text.write(f"{line}\n".encode("ascii"))
+    with whole(path) as stream:
+        stream.write("".join(f"{name}\n" for name in names).encode())
+
+
+def _compressed(stream: Any, compression: str) -> Any:
+    match compression:
+        case "":
+            return _Plain(stream)
+        case ".gz":
+            return gzip.GzipFile(fileobj=stream, mode="wb", mtime=0)
+        case ".xz":
+            return lzma.open(stream, "wb")
+        case ".zst":
+            return zstandard.ZstdCompressor().stream_writer(stream, closefd=False)
+    raise InputError(f"compression {compression!r} found, expected .gz, .xz or .zst")
+
+
+class _Plain:
+    """A stream that stays open."""
+
+    def __init__(self, stream: Any) -> None:
+        self.write = stream.write
+
+    def __enter__(self) -> _Plain:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+def _lines(kernel: Kernel, number: int) -> Iterator[str]:
+    yield from _header(kernel, number)
+    code = [accelsim_code.to_line(inst) for inst in kernel.program.instructions]
+    x, y, _ = kernel.grid
+    for cta in map(kernel.load_cta, range(kernel.n_ctas)):
+        place = cta.number % x, cta.number // x % y, cta.number // (x * y)
+        yield "#BEGIN_TB\n"
+        yield f"thread block = {','.join(map(str, place))}\n"
+        for k, warp in enumerate(cta.warps):
+            lines = list(_warp(kernel, warp, code))
+            yield f"warp = {k}\ninsts = {len(lines)}"
+            yield from lines
+            yield ""
+        yield "#END_TB\n"
+
+
+def _header(kernel: Kernel, number: int) -> Iterator[str]:
+    program = kernel.program
+    values = {
+        "kernel name": kernel.name,
+        "kernel id": number,
+        "grid dim": "({},{},{})".format(*kernel.grid),
+        "block dim": "({},{},{})".format(*kernel.block),
+        "shmem": kernel.shared_bytes,
+        "nregs": kernel.registers or program.registers,
+        "binary version": program.arch.removeprefix("sm_"),
+        "cuda stream id": 0,
+        "shmem base_addr": f"{0:#018x}",
+        "local mem base_addr": f"{0:#018x}",
+        "nvbit version": "none",
+        "accelsim tracer version": VERSION,
+        "enable lineinfo": 0,
+    }
+    yield from (f"-{key} = {value}" for key, value in values.items())
+    yield f"\n{FORMAT}\n"
+
+
+def _warp(kernel: Kernel, warp: Warp, code: list[str]) -> Iterator[str]:
+    """The lines of a warp; an LDGSTS has two."""
+    row = 0
+    for pc, mask in zip(map(int, warp.path.pcs), map(int, warp.path.executed), strict=True):
+        inst = kernel.program.instructions[pc]
+        start = f"{pc * INSTRUCTION_BYTES:04x} {mask:08x} {code[pc]} "
+        end = accelsim_code.immediate(inst)
+        if inst.access == Access.ASYNC_COPY:
+            yield f"{start}{_addresses(warp.accesses.shared[row], mask)} {end} "
+        if accelsim_code.width(inst):
+            yield f"{start}{_addresses(warp.accesses.addresses[row], mask)} {end} "
+        else:
+            yield f"{start}{end} "
+        row += inst.access != Access.NONE
+
+
+def _addresses(row: NDArray[np.int64], mask: int) -> str:
+    """Mode 1, base and stride, for a run of lanes at equal distances; else 2, differences."""
+    lanes = [lane for lane in range(WARP_SIZE) if mask >> lane & 1]
+    values = [int(row[lane]) for lane in lanes]
+    if not lanes:
+        return "1 0x0 0"
+    deltas = [b - a for a, b in itertools.pairwise(values)]
+    base = f"{values[0] & (1 << 64) - 1:#x}"
+    whole_run = lanes[-1] - lanes[0] == len(lanes) - 1
+    if whole_run and len(set(deltas)) <= 1 and all(d in STRIDES for d in deltas[:1]):
+        return f"1 {base} {deltas[0] if deltas else 0}"
+    return " ".join(["2", base, *map(str, deltas)])
