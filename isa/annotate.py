@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from . import control_bits, opcodes
 from .program import Instruction, Program
 
 
-def annotate(program: Program) -> str:
-    """The listing as text, one line per instruction, columns aligned."""
+def annotate(program: Program, summary: str = "", notes: Sequence[str] = ()) -> str:
+    """The listing as text, one line per instruction, columns aligned.
+
+    `summary` ends the title, and `notes`, one for each instruction, are the last column.
+    """
     entries = rows(program)
     width = max((len(row["text"]) for row in entries), default=0)
-    lines = [f"{program.name}  {program.arch}  {len(program)} instructions"]
+    notes = notes or [""] * len(entries)
+    lines = [f"{program.name}  {program.arch}  {len(program)} instructions  {summary}".rstrip()]
     lines += [
         f"/*{row['pc']:04x}*/ {row['control']} {row['text']:<{width}}  "
-        f"{row['unit']:<9} {row['latency_class']:<13} {_latency(row)}".rstrip()
-        for row in entries
+        f"{row['unit']:<9} {row['latency_class']:<13} {_latency(row):<8}  {note}".rstrip()
+        for row, note in zip(entries, notes, strict=True)
     ]
     return "\n".join(lines) + "\n"
 

@@ -14,6 +14,7 @@ from ..traces.kernel import Kernel, Trace, Warp
 from ..traces.load import load
 from ..traces.store import content_hash
 from . import engine
+from .machine.load import Machine
 from .machine.load import load as load_machine
 from .machine.schema import Gpu
 from .result import ClockReads, KernelResult, Result
@@ -53,18 +54,7 @@ def run(
         trace = load(trace, launch, kernel)
     results = []
     for one in trace.kernels:
-        if one.program.arch != machine.gpu.arch:
-            warnings.warn(
-                f"{one.name} is compiled for {one.program.arch}; {machine.gpu.name} runs "
-                f"{machine.gpu.arch}: its timing is that of {machine.gpu.arch}",
-                stacklevel=2,
-            )
-        if not one.program.control_bits and machine.gpu.sm.dependence.mode == "control_bits":
-            warnings.warn(
-                f"{one.name}: the trace has no control bits; scoreboards stand in for them, "
-                "which takes a few per cent more cycles (the program's cubin would restore them)",
-                stacklevel=2,
-            )
+        warn_of_differences(one, machine)
         if model == "reference":
             results.append(_reference_result(one, machine.gpu, max_cycles, events))
             continue
@@ -87,6 +77,22 @@ def run(
         machine.fingerprint if model == "fast" else f"{machine.fingerprint} {model}",
         tuple(results),
     )
+
+
+def warn_of_differences(kernel: Kernel, machine: Machine) -> None:
+    """Warn of code for another architecture, and of code without the control bits that count."""
+    if kernel.program.arch != machine.gpu.arch:
+        warnings.warn(
+            f"{kernel.name} is compiled for {kernel.program.arch}; {machine.gpu.name} runs "
+            f"{machine.gpu.arch}: its timing is that of {machine.gpu.arch}",
+            stacklevel=3,
+        )
+    if not kernel.program.control_bits and machine.gpu.sm.dependence.mode == "control_bits":
+        warnings.warn(
+            f"{kernel.name}: the trace has no control bits; scoreboards stand in for them, "
+            "which takes a few per cent more cycles (the program's cubin would restore them)",
+            stacklevel=3,
+        )
 
 
 def _reference_result(

@@ -16,7 +16,7 @@ from enum import StrEnum
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -259,6 +259,85 @@ def _joined(results: Sequence[Result]) -> Result:
     )
 
 
+@app.command(
+    epilog=_examples(
+        "warpwise view traces/samples/matmul.warptrace --cycles 0:400 -o matmul.html",
+        "warpwise view listing.sass --format konata -o listing.log.gz",
+    )
+)
+def view(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="A .warptrace, a .sass, an Accel-Sim trace, or a .cubin."
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="FILE", help="Where to; .gz and .zst compress."),
+    ],
+    format: Annotated[
+        Literal["html", "konata", "perfetto"],
+        typer.Option(help="A page, a log for Konata, or a trace for ui.perfetto.dev."),
+    ] = "html",
+    cycles: Annotated[
+        str, typer.Option(metavar="FIRST:LAST", help="Cycles since execution began.")
+    ] = "0:500",
+    sm: Annotated[int, typer.Option(min=0, metavar="N", help="The SM to look at.")] = 0,
+    subcore: Annotated[
+        int | None, typer.Option(min=0, max=3, metavar="N", help="Only this sub-core of it.")
+    ] = None,
+    warps: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Only these warps of each CTA: 0,4-7.")
+    ] = None,
+    order: Annotated[
+        Literal["issue", "warp"], typer.Option(help="How instructions are sorted.")
+    ] = "issue",
+    gpu: GpuOption = "rtx_a6000",
+    preset: Annotated[
+        str, typer.Option(metavar="NAME", help="Variant of the model on top of the GPU.")
+    ] = "ref",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter; repeatable."),
+    ] = None,
+    kernel: KernelOption = None,
+    launch: LaunchOption = None,
+    cubin: CubinOption = None,
+    threads: ThreadsOption = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the pipeline of an SM cycle by cycle; of several kernels, the first."""
+    from ..traces.load import load
+    from . import api, cli_view
+    from .cli_progress import ProgressLine, warm_up
+    from .machine.load import load as load_machine
+    from .machine.load import parse_override
+    from .report import pipeline
+
+    window = pipeline.Window(
+        *cli_view.parse_cycles(cycles),
+        sm,
+        subcore,
+        None if warps is None else cli_view.parse_warps(warps),
+        by_warp=order == "warp",
+    )
+    machine = load_machine(gpu, preset, dict(map(parse_override, changes or ())))
+    kernels = load(source, launch, kernel, cubin).kernels
+    if len(kernels) > 1:
+        _complain(f"{source} has {len(kernels)} kernels; this is the first, {kernels[0].name}")
+    api.warn_of_differences(kernels[0], machine)
+    warm_up()
+    with ProgressLine(sys.stderr) as progress:
+        seen = pipeline.record(kernels[0], machine, window, progress, threads)
+    with _writing(output):
+        cli_view.write(seen, output, format)
+    if as_json:
+        _print_json(cli_view.document(seen, output, format))
+    else:
+        typer.echo(cli_view.text(seen, output))
+
+
 @trace_app.command(
     epilog=_examples(
         "warpwise trace record traces/kernels/matmul.sm_86.cubin"
@@ -349,22 +428,16 @@ def annotate(
     kernel: KernelOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print SASS with control bits, units and latency classes."""
-    from ..isa import annotate as listing
+    """Print SASS with control bits, units, latency classes, hazards and slack."""
+    from . import cli_annotate
 
     programs = _programs(source, kernel)
+    if reason := cli_annotate.unchecked(programs):
+        _complain(f"{source}: {reason}")
     if as_json:
-        _print_json(
-            {
-                "schema": 1,
-                "programs": [
-                    {"name": p.name, "arch": p.arch, "instructions": listing.rows(p)}
-                    for p in programs
-                ],
-            }
-        )
+        _print_json(cli_annotate.document(programs))
     else:
-        typer.echo("\n".join(map(listing.annotate, programs)), nl=False)
+        typer.echo(cli_annotate.text(programs), nl=False)
 
 
 def _programs(source: Path, kernel: str | None) -> list[Program]:

@@ -25,6 +25,7 @@ from .machine.record import to_record
 from .occupancy import Occupancy, occupancy
 from .scoreboard_table import registers_table
 from .sm.sm import SM
+from .stalls import StateLog
 from .streams import Streams
 from .threads import Runner, Workers, runner
 
@@ -62,12 +63,14 @@ def simulate(
     progress: Progress | None = None,
     window: int | None = None,
     threads: int = 1,
+    log: StateLog | None = None,
 ) -> RunState:
     """Simulate one kernel on a cold GPU.
 
     A kernel without control bits runs with scoreboards, whatever the machine has (sm-core 7.1).
     `sms` uses only the first so many SMs; `window` shortens the windows between SMs and L2 (any
     length up to the L2's round trip gives the same cycles), as does any number of `threads`.
+    `log` is filled with the states of one SM's warps.
     Raises DeadlockError if the kernel makes no progress or runs past `max_cycles`.
     """
     start = time.perf_counter()
@@ -88,6 +91,8 @@ def simulate(
     workers = Workers(record[0], threads, len(table), streams.warp_inst if events else 0)
     machine_record = to_record(machine.gpu)
     sm_array = allocate(SM, n_sms)
+    if log is not None:
+        log.attach(sm_array)
     l2_sets = allocate(SET, _l2_sets(machine))
     gpu_array = allocate(whole.GPU, 1)
     gpu = gpu_array[0]

@@ -10,6 +10,7 @@ EVENT = record(
     ("warp", "i2"),  # of the CTA
     ("cta", "i4"),
     ("pc", "i4"),
+    ("slot", "i8"),  # of the sub-core's warps; this wide, no padding is needed
     ("fetch", "i8"),  # cycles since execution began; -1: no such stage
     ("decode", "i8"),
     ("issue", "i8"),

@@ -31,7 +31,7 @@ def program_table(program: Program, gpu: Gpu) -> Any:
     return table
 
 
-def _distance(inst: Instruction, gpu: Gpu) -> int:
+def distance(inst: Instruction, gpu: Gpu) -> int:
     """Cycles to the next issue of the same warp (sm-core 3.6)."""
     stall, issue = inst.control.stall, gpu.sm.issue
     if stall > issue.unyielded_stall_limit and not inst.control.yield_:
@@ -48,7 +48,7 @@ def _counter(number: int) -> int:
 
 
 def _set_control(row: Any, inst: Instruction, gpu: Gpu) -> None:
-    row.distance = _distance(inst, gpu)
+    row.distance = distance(inst, gpu)
     row.wait_mask = inst.control.wait_mask
     row.write_counter = _counter(inst.control.write_counter)
     row.read_counter = _counter(inst.control.read_counter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..isa.program import PT, Instruction, Program, Unit
+from ..isa.program import PT, Instruction, Program, Space, Unit
 from .compiled import allocate
 from .core import instruction as core
 from .core import scoreboard as board
@@ -29,8 +29,8 @@ def registers_table(program: Program, gpu: Gpu, table: Any) -> Any:
     for row, timing, inst in zip(registers, table, program.instructions, strict=True):
         _ignore_control_bits(timing, inst, gpu)
         _set_numbers(row, inst)
-        row.reader = board.CLASSES.index(_READER.get(inst.unit, "decoupled"))
-        row.bypass = (*_bypass(inst, timing, gpu), gpu.sm.bypass.guard)
+        row.reader = board.CLASSES.index(reader_class(inst))
+        row.bypass = (*bypass_row(inst, timing, gpu), gpu.sm.bypass.guard)
     return registers
 
 
@@ -40,11 +40,12 @@ def _ignore_control_bits(timing: Any, inst: Instruction, gpu: Gpu) -> None:
     timing.wait_mask = 0
     timing.gate_mask = 0  # of the counters, only those of groups of LDGSTS are kept
     late = timing.route != core.FIXED or gpu.sm.dependence.release == "retire"
-    timing.write_counter = board.RESULT if _written(inst) and late else -1
-    timing.read_counter = board.SOURCES if _read(inst) else -1
+    timing.write_counter = board.RESULT if registers_written(inst) and late else -1
+    timing.read_counter = board.SOURCES if registers_read(inst) else -1
 
 
-def _written(inst: Instruction) -> list[int]:
+def registers_written(inst: Instruction) -> list[int]:
+    """Distinct destinations, numbered as `core.scoreboard` does."""
     numbers = [r for d in inst.dests for r in range(d.first, d.first + d.count)]
     numbers += [board.UNIFORM + r for r in inst.dest_uniforms]
     numbers += [board.PREDICATE + p for p in inst.dest_predicates]
@@ -52,8 +53,20 @@ def _written(inst: Instruction) -> list[int]:
     return list(dict.fromkeys(numbers))
 
 
-def _read(inst: Instruction) -> list[int]:
-    """Distinct sources, the guard last."""
+def register_name(number: int) -> str:
+    """The name in SASS of a register numbered as `core.scoreboard` does."""
+    for first, letters in (
+        (board.UNIFORM_PREDICATE, "UP"),
+        (board.PREDICATE, "P"),
+        (board.UNIFORM, "UR"),
+    ):
+        if number >= first:
+            return f"{letters}{number - first}"
+    return f"R{number}"
+
+
+def registers_read(inst: Instruction) -> list[int]:
+    """Distinct sources, the guard last; numbered like the destinations."""
     numbers = [r for s in inst.sources for r in range(s.first, s.first + s.count)]
     numbers += [board.UNIFORM + r for r in inst.source_uniforms]
     numbers += [board.PREDICATE + p for p in inst.source_predicates]
@@ -70,14 +83,23 @@ def _guard(inst: Instruction) -> list[int]:
 
 
 def _set_numbers(row: Any, inst: Instruction) -> None:
-    written, read = _written(inst), _read(inst)
+    written, read = registers_written(inst), registers_read(inst)
     row.n_written, row.n_read = len(written), len(read)
     row.written[: len(written)] = written
     row.read[: len(read)] = read
     row.guarded = bool(_guard(inst))
 
 
-def _bypass(inst: Instruction, timing: Any, gpu: Gpu) -> tuple[int, ...]:
+def reader_class(inst: Instruction) -> str:
+    """What kind of reader an instruction is for the latency of its sources."""
+    if inst.latency_class == "fp16":
+        return "fp16"
+    if inst.space == Space.CONSTANT or inst.latency_class in ("texture", "match", "fp64_1"):
+        return "decoupled"
+    return _READER.get(inst.unit, "decoupled")
+
+
+def bypass_row(inst: Instruction, timing: Any, gpu: Gpu) -> tuple[int, ...]:
     """Cycles until a reader of each class may issue behind a fixed-latency producer."""
     rows = gpu.sm.bypass
     if inst.unit == Unit.TENSOR:

@@ -34,6 +34,20 @@ def test_dependence():
     assert (result["bypass"] > retire).all()
 
 
+def test_where_time_goes(monkeypatch):
+    """A column of sectors costs what a column of one bank does, and padding saves both."""
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    notebook = runpy.run_path(str(NOTEBOOKS / "where_time_goes.py"))
+    cycles, stack = notebook["summary"]["cycles"], notebook["stack"]
+    steps = 32 * notebook["N"] ** 2 / 32 / notebook["SMS"]
+    assert (cycles[["direct", "tiled"]] / steps).between(1, 1.3).all()
+    assert cycles["padded"] < steps / 2
+    assert stack.loc["direct"].idxmax() == "long_scoreboard"
+    queues = stack.loc["tiled", ["short_scoreboard", "lg_throttle", "mio_throttle"]]
+    assert queues.sum() > stack.loc["tiled"].sum() / 2
+    assert notebook["hotspots"]["direct"]["instruction"].str.startswith("STG").all()
+
+
 def test_pipeline():
     """Listing 1 takes 5, 6 and 7 cycles; in figure 4 the youngest warp begins, then the next."""
     shown = runpy.run_path(str(NOTEBOOKS / "pipeline.py"))

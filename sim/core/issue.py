@@ -150,6 +150,7 @@ def _record(sc, sm, kernel, warp, pc, now):
     event = event_at(kernel.events, row)
     event.sm = sm.number
     event.subcore = sc.number
+    event.slot = warp
     event.warp = sc.warps.number[u(warp)]
     event.cta = sc.warps.cta[u(warp)]
     event.pc = pc
@@ -281,7 +282,7 @@ def step(sc, sm, kernel, machine, now):
         warp = select(sc, kernel, machine, candidates, now)
         held = now < sc.constants.stop_until
     if warp < 0:
-        stalls.count(sc, 0, held, busy, full, 1)
+        stalls.count(sc, 0, held, busy, full, now, 1)
         return -1
-    stalls.count(sc, 1 << warp, held, busy, full, 1)
+    stalls.count(sc, 1 << warp, held, busy, full, now, 1)
     return _issue(sc, sm, kernel, machine, warp, now)

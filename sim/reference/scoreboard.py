@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from ...isa.program import PT, Instruction, Unit
+from ...isa.program import PT, Instruction, Space, Unit
 from ..machine.schema import Sm
 from .costs import TENSOR, Cost, Route
 
@@ -24,6 +24,15 @@ READER = {
     Unit.MEMORY: "address",
     Unit.UNIFORM: "uniform",
 }
+
+
+def _reader(inst: Instruction) -> str:
+    """Column of section 5.4: LDC and textures are decoupled, whatever queue they share."""
+    if inst.latency_class == "fp16":
+        return "fp16"
+    if inst.space == Space.CONSTANT or inst.latency_class in ("texture", "match", "fp64_1"):
+        return "decoupled"
+    return READER.get(inst.unit, "decoupled")
 
 
 def written(inst: Instruction) -> set[Register]:
@@ -98,7 +107,7 @@ class Scoreboard:
             return math.inf
         if most and any(self.readers[r] for r in results):
             return math.inf
-        own, guards = READER.get(inst.unit, "decoupled"), guard(inst)
+        own, guards = _reader(inst), guard(inst)
         at = [self._result_free_at(r, "guard" if r in guards else own) for r in read(inst)]
         at += [self._result_free_at(r, own) for r in results]
         return max(at, default=0)
