@@ -68,8 +68,8 @@ def test_special_registers_number_threads() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("TEX.LL R0, R2, R4, 0x0, 2D, 0xf", "opcode TEX"),
-        ("HMMA.16816.F32 R4, R8, R12, R4", "opcode HMMA"),
+        ("TEX.LL R0, R2, R4, 0x0, 2D, 0xf", "opcode TEX (there are no textures)"),
+        ("HMMA.884.F32.STEP0 R4, R8, R12, R4", "modifier .884 of HMMA"),
         ("IADD3.FOO R0, R1, R2, R3", "modifier .FOO of IADD3"),
         ("S2R R0, SR_VIRTID", "special register SR_VIRTID"),
         ("LDG.E P0, R0, [R2.64]", "LDG with predicate P0"),

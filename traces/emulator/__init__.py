@@ -11,7 +11,17 @@ from pathlib import Path
 from ...isa.errors import InputError
 from ...isa.program import Program
 from ..kernel import Kernel, Trace
-from . import control, conversion, double, floating, integer, loadstore, warp  # noqa: F401 - opcodes
+from . import (  # noqa: F401 - opcodes
+    control,
+    conversion,
+    double,
+    floating,
+    half,
+    integer,
+    loadstore,
+    tensor,
+    warp,
+)
 from .arguments import Argument, Buffers, arrays_of, pack_arguments
 from .device import Device, Module, Symbol
 from .errors import EmulationError, UnsupportedError

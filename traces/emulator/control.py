@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...isa.program import INSTRUCTION_BYTES, Kind, Operand
+from .constants import outside_functions
 from .fragments import unpack
 from .semantics import semantics
 from .step import ZERO, Step
@@ -34,11 +35,39 @@ def bra(s: Step) -> None:
     fragments.jump(s.warps[~taken], s.bound.index + 1)
 
 
-@semantics("CALL", modifiers="REL NOINC", destination=False, control=True)
+@semantics("BRX", destination=False, control=True)
+def brx(s: Step) -> None:
+    """Jumps by a number of bytes in registers, counted from behind the instruction and a constant.
+
+    Jump tables hold offsets in the code of the kernel, which begins at address zero.
+    """
+    start, distance = s.sources
+    following = s.instruction.pc + INSTRUCTION_BYTES
+    s.go_each(s.wide(start).view(np.int64) + s.wide(distance).view(np.int64) + following)
+
+
+@semantics("LEPC")
+def lepc(s: Step) -> None:
+    """The address of the instruction itself."""
+    s.write_wide(np.full((1, 1), s.instruction.pc, np.uint64))
+
+
+@semantics("CALL", modifiers="REL ABS NOINC", destination=False, control=True)
 def call(s: Step) -> None:
     """Jumps to a subroutine; the return address is already in registers."""
-    assert s.instruction.target is not None
+    if s.instruction.target is None:
+        return call_register(s)
     s.go(s.instruction.target)
+
+
+def call_register(s: Step) -> None:
+    """Jumps to the address in a register pair; functions outside the program are errors."""
+    target = np.broadcast_to(s.wide(s.sources[0]).view(np.int64), s.executed.shape)
+    names = dict(outside_functions(s.state.launch.program).values())
+    outside = s.executed & np.isin(target, list(names))
+    if outside.any():
+        s.fault(outside, lambda r, i: f"calls {names[int(target[r, i])]}, which is not emulated")
+    s.go_each(target)
 
 
 @semantics("RET", modifiers="REL NODEC", destination=False, control=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...isa.program import Kind, Operand
+from ...isa.program import PT, Kind, Operand
 from .semantics import semantics
 from .step import LOW, ZERO, Lanes, Step, Wide, Words
 
@@ -184,6 +184,26 @@ def plop3(s: Step) -> None:
     results = [look_up(o.bits & 0xFF, a, b, c) for o in s.sources]
     for operand, result in zip(s.bound.outputs, results, strict=False):
         s.write_predicate(operand, result)
+
+
+@semantics("P2R")
+def p2r(s: Step) -> None:
+    """Puts the predicates of a mask into the same bits of a word and keeps its other bits."""
+    kept, mask = (s.integer(o) for o in s.sources)
+    bits = s.state.predicates[:PT, s.rows].astype(np.uint32)
+    places = np.arange(PT, dtype=np.uint32)[:, None, None]
+    s.write((kept & ~mask) | (np.bitwise_or.reduce(bits << places) & mask))
+
+
+@semantics("R2P", destination=False)
+def r2p(s: Step) -> None:
+    """Takes the predicates of a mask from the same bits of a word."""
+    word, mask = s.sources
+    value = s.integer(word)
+    for index in range(PT):
+        if mask.bits >> index & 1:
+            holds = (value >> np.uint32(index) & np.uint32(1)).astype(np.bool)
+            s.write_predicate(Operand(Kind.PREDICATE, f"P{index}", index), holds)
 
 
 def compare(s: Step, holds: Lanes) -> None:
