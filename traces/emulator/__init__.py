@@ -19,6 +19,7 @@ from . import (  # noqa: F401 - opcodes
     half,
     integer,
     loadstore,
+    special,
     tensor,
     warp,
 )
