@@ -311,3 +311,44 @@ def sgxt(s: Step) -> None:
     if s.has("U32"):
         return s.write(shifted >> drop)
     s.write((signed(shifted) >> np.minimum(drop, np.uint32(31)).view(np.int32)).view(np.uint32))
+
+
+def fields(value: Words, bits: int, is_signed: bool) -> NDArray[np.int64]:
+    """The parts of a word, lowest first, along a new last axis."""
+    shifts = np.arange(0, 32, bits, dtype=np.uint32)
+    parts = (value[..., None] >> shifts & np.uint32((1 << bits) - 1)).astype(np.int64)
+    sign = 1 << (bits - 1)
+    return (parts ^ sign) - sign if is_signed else parts
+
+
+@semantics("IDP", modifiers="4A 2A LO HI S8 U8 S16 U16")
+def idp(s: Step) -> None:
+    """Adds the products of the bytes of two words, or of two halves and two bytes, to a third."""
+    a, b, c = (s.integer(o) for o in s.sources)
+    first, second = [m for m in s.instruction.modifiers if m[0] in "SU"]
+    octets = fields(b, 8, second[0] == "S")
+    if s.has("2A"):
+        octets = octets[..., 2:] if s.has("HI") else octets[..., :2]
+    products = fields(a, int(first[1:]), first[0] == "S") * octets
+    s.write(c + products.sum(axis=-1).astype(np.uint32))
+
+
+@semantics("VABSDIFF", modifiers="U32 S32")
+def vabsdiff(s: Step) -> None:
+    """Adds the distance of two integers to a third."""
+    a, b, c = (s.integer(o) for o in s.sources)
+    if not s.has("U32"):
+        bias = np.uint32(1 << 31)
+        a, b = a ^ bias, b ^ bias
+    s.write(np.maximum(a, b) - np.minimum(a, b) + c)
+
+
+@semantics("VABSDIFF4", modifiers="U8 S8 ACC")
+def vabsdiff4(s: Step) -> None:
+    """Distances of the bytes of two words; with ACC their sum and a third word."""
+    a, b, c = (s.integer(o) for o in s.sources)
+    distances = abs(fields(a, 8, s.has("S8")) - fields(b, 8, s.has("S8")))
+    if s.has("ACC"):
+        return s.write(c + distances.sum(axis=-1).astype(np.uint32))
+    places = np.arange(0, 32, 8, dtype=np.int64)
+    s.write((distances << places).sum(axis=-1).astype(np.uint32))

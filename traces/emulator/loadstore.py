@@ -44,7 +44,7 @@ def width(s: Step) -> int:
     return words * np.dtype(part(s)).itemsize
 
 
-def address_of(s: Step, operand: Operand) -> Address:
+def address_of(s: Step, operand: Operand, space: Space) -> Address:
     """Byte address of each lane: register, uniform register and constant offset.
 
     A 64-bit global address takes register pairs; anything else is a 32-bit number.
@@ -57,7 +57,7 @@ def address_of(s: Step, operand: Operand) -> Address:
         total = total + base * scale
     if operand.uniform is not None:
         total = total + s.uniform(operand.uniform).astype(np.int64)
-        if "E" in s.instruction.modifiers:
+        if s.has("E") and space is not Space.SHARED:
             total = total + (s.uniform(operand.uniform, 1).astype(np.int64) << 32)
     return total
 
@@ -78,7 +78,7 @@ def locate(s: Step, size: int) -> list[Piece]:
     of the address space.
     """
     operand = next(o for o in s.instruction.operands if o.kind is Kind.ADDRESS)
-    address = address_of(s, operand)
+    address = address_of(s, operand, s.instruction.space)
     s.addresses = np.where(s.executed, address, 0)
     if s.instruction.space is not Space.GENERIC:
         return [piece(s, s.instruction.space, address, size, s.executed)]
@@ -147,11 +147,10 @@ def load_matrices(s: Step) -> None:
     Eight lanes after the other give the addresses of the rows of a matrix.
     """
     count = next((int(m) for m in s.instruction.modifiers if m in ("2", "4")), 1)
-    operand = s.sources[0]
-    s.addresses = address_of(s, operand)
+    address = address_of(s, s.sources[0], Space.SHARED)
+    s.addresses = np.where(s.executed, address, 0)
     giving = s.executed & (np.arange(32) < ROWS * count)
-    where = piece(s, Space.SHARED, s.addresses, ROW_BYTES, giving)
-    s.addresses = np.where(s.executed, s.addresses, 0)
+    where = piece(s, Space.SHARED, address, ROW_BYTES, giving)
     words = where.memory.data.view(np.uint32)
     results = []
     for matrix in range(count):
@@ -159,6 +158,25 @@ def load_matrices(s: Step) -> None:
         found = words[row + np.arange(ROW_BYTES // 4)]
         results.append(transposed(found) if s.has("MT88") else found.reshape(-1, 32))
     s.write(*results)
+
+
+@semantics("LDGSTS", modifiers=f"{CACHING} 64 128 ACCESS ZFILL", destination=False)
+def copy(s: Step) -> None:
+    """Copies words from global to shared memory, at once: whoever waits for them finds them.
+
+    With ZFILL, lanes whose predicate fails read nothing and write zeros.
+    """
+    size = width(s)
+    target, source = s.sources
+    from_, to = address_of(s, source, Space.GLOBAL), address_of(s, target, Space.SHARED)
+    s.addresses, s.shared_addresses = (np.where(s.executed, a, 0) for a in (from_, to))
+    reading = s.executed & s.input(0, True)
+    found = fetch(piece(s, Space.GLOBAL, from_, size, reading), size, np.uint32)
+    where = piece(s, Space.SHARED, to, size, s.executed)
+    values = where.memory.data.view(np.uint32)
+    first = where.offset[s.executed] // 4
+    for i, word in enumerate(found):
+        values[first + i] = np.where(reading, word, np.uint32(0))[s.executed]
 
 
 @semantics("LDC", "ULDC", modifiers=WIDTHS, predicates=False)

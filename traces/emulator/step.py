@@ -46,6 +46,7 @@ class Step:
         self.unguarded = not conditions
         self.executed = reduce(np.logical_and, conditions, self.active)
         self.addresses: NDArray[np.int64] | None = None  # of a memory access, 0 where not executed
+        self.shared_addresses: NDArray[np.int64] | None = None  # second ones, of a copy
 
     def _conditions(self) -> list[Lanes]:
         """The guard, unless it always holds, and the predicates of a conditional branch."""
