@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from warpwise.isa.errors import InputError
-from warpwise.traces.emulator import Device, emulate
+from warpwise.traces.emulator import Device, EmulationError, emulate
 from warpwise.traces.nvrtc import compile_cuda
 
 pytest.importorskip("nvidia.cu13", reason="needs the NVRTC wheel")
@@ -53,3 +53,77 @@ def test_symbols_are_written_before_and_read_after_a_launch(arch: str) -> None:
 def test_what_does_not_compile_shows_the_log() -> None:
     with pytest.raises(InputError, match=r"mine.cu does not compile for sm_86:[\s\S]*undeclared"):
         compile_cuda("__global__ void f() { undeclared(); }", name="mine.cu")
+
+
+FUNCTIONS = """
+typedef int (*Function)(int);
+__device__ __noinline__ int triple(int x) { return 3 * x; }
+__device__ __noinline__ int next(int x) { return x + 1; }
+__device__ Function table[2] = {triple, next};
+
+struct Base { int k; __device__ virtual int apply(int) = 0; };
+struct Sum : Base { __device__ int apply(int x) { return x + k; } };
+struct Product : Base { __device__ int apply(int x) { return x * k; } };
+
+extern "C" __global__ void pointers(int *a) {
+    a[threadIdx.x] = table[a[threadIdx.x] & 1](a[threadIdx.x]);
+}
+extern "C" __global__ void virtuals(int *a) {
+    Sum sum;
+    Product product;
+    sum.k = 3;
+    product.k = 4;
+    Base *chosen = threadIdx.x & 1 ? (Base *)&sum : (Base *)&product;
+    a[threadIdx.x] = chosen->apply(a[threadIdx.x]);
+}
+extern "C" __global__ void prints(int *a) {
+    a[0] = 9;
+    if (a[threadIdx.x] > 30) printf("%d", a[0]);
+}
+"""
+
+
+@pytest.mark.parametrize("arch", ["sm_75", "sm_86"])
+def test_calls_through_pointers_and_tables(arch: str) -> None:
+    cubin, x = compile_cuda(FUNCTIONS, arch), np.arange(32, dtype=np.int32)
+    for kernel, odd, even in (("pointers", x + 1, 3 * x), ("virtuals", x + 3, 4 * x)):
+        a = x.copy()
+        emulate(cubin, kernel, 1, 32, [a])
+        assert np.array_equal(a, np.where(x % 2, odd, even))
+
+
+@pytest.mark.parametrize("arch", ["sm_75", "sm_86"])
+def test_functions_of_the_system_are_refused_when_they_are_called(arch: str) -> None:
+    cubin = compile_cuda(FUNCTIONS, arch)
+    a = np.arange(32, dtype=np.int32)
+    emulate(cubin, "prints", 1, 31, [a])
+    assert a[0] == 9
+    with pytest.raises(EmulationError, match=r"thread \(31, 0, 0\): calls vprintf, which is not"):
+        emulate(cubin, "prints", 1, 32, [a])
+
+
+SWITCH = """
+extern "C" __global__ void choose(const int *x, int *y) {
+    int v = x[threadIdx.x], r = 0;
+    switch (v) {
+        case 0: r = y[0] * 3; break;
+        case 1: r = __popc(v + 6); break;
+        case 2: y[40] = 1; r = 4; break;
+        case 3: r = y[v]; break;
+        case 4: r = 100 / y[v]; break;
+        case 5: r = y[6] + 8; break;
+        case 6: r = v + y[7]; break;
+        case 7: r = y[1] - v; break;
+    }
+    y[threadIdx.x] = r;
+}
+"""
+
+
+@pytest.mark.parametrize("arch", ["sm_75", "sm_86"])
+def test_switches_of_a_compiler(arch: str) -> None:
+    x, y = np.arange(32, dtype=np.int32) % 9, np.arange(64, dtype=np.int32) + 10
+    expected = [10 * 3, 3, 4, 13, 100 // 14, 16 + 8, 6 + 17, 11 - 7, 0]
+    emulate(compile_cuda(SWITCH, arch), "choose", 1, 32, [x, y])
+    assert y[:32].tolist() == [expected[v] for v in x]
+    assert y[40] == 1
