@@ -127,3 +127,31 @@ def test_switches_of_a_compiler(arch: str) -> None:
     emulate(compile_cuda(SWITCH, arch), "choose", 1, 32, [x, y])
     assert y[:32].tolist() == [expected[v] for v in x]
     assert y[40] == 1
+
+
+PIPELINE = """
+extern "C" __global__ void pipeline(const int *x, int *y, int full, int threads) {
+    __shared__ int staged[32];
+    int lane = threadIdx.x & 31, empty = full + 1;
+    for (int i = 0; i < 4; i++) {
+        if (threadIdx.x < 32) {  // the first warp brings what the second one takes
+            if (i) asm volatile("bar.sync %0, %1;" :: "r"(empty), "r"(threads) : "memory");
+            staged[lane] = x[32 * i + lane];
+            asm volatile("bar.arrive %0, 64;" :: "r"(full) : "memory");
+        } else if (threadIdx.x < 64) {
+            asm volatile("bar.sync %0, %1;" :: "r"(full), "r"(threads) : "memory");
+            y[32 * i + lane] = staged[31 - lane];
+            if (i < 3) asm volatile("bar.arrive 4, %0;" :: "r"(threads) : "memory");
+        }
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("arch", ["sm_75", "sm_86"])
+def test_barriers_of_some_threads_let_warps_pass_data_on(arch: str) -> None:
+    x, y = np.arange(128, dtype=np.int32), np.zeros(128, np.int32)
+    emulate(compile_cuda(PIPELINE, arch), "pipeline", 2, 96, [x, y, 3, 64])
+    assert np.array_equal(y.reshape(4, 32), x.reshape(4, 32)[:, ::-1])
+    with pytest.raises(EmulationError, match="waits at barriers that cannot open"):
+        emulate(compile_cuda(PIPELINE, arch), "pipeline", 1, 96, [x, y, 3, 96])

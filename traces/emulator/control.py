@@ -6,7 +6,7 @@ import numpy as np
 
 from ...isa.program import INSTRUCTION_BYTES, Kind, Operand
 from .constants import outside_functions
-from .fragments import unpack
+from .fragments import CTA_BARRIERS, unpack
 from .semantics import semantics
 from .step import ZERO, Step
 
@@ -137,11 +137,35 @@ def warpsync(s: Step) -> None:
     fragments.wait(s.warps, wanted, ANY_BARRIER)
 
 
-@semantics("BAR", modifiers="SYNC DEFER_BLOCKING", destination=False, control=True)
+@semantics("BAR", modifiers="SYNC ARV DEFER_BLOCKING", destination=False, control=True)
 def bar(s: Step) -> None:
-    """Waits until all live threads of the CTA arrive at the numbered barrier."""
-    s.state.fragments.wait_for_cta(s.warps, s.sources[0].bits)
+    """Waits at a numbered barrier of the CTA until all live threads, or a number, arrive.
+
+    ARV arrives and goes on.
+    """
+    fragments = s.state.fragments
+    barrier, threads = barrier_and_threads(s)
+    if s.has("ARV"):
+        fragments.announce(s.warps, barrier)
+        s.go(s.instruction.pc + INSTRUCTION_BYTES)
+    else:
+        fragments.wait_for_cta(s.warps, barrier, threads)
     s.open_cta_barriers()
+
+
+def barrier_and_threads(s: Step) -> tuple[int, int]:
+    """Number of a CTA barrier and of the threads that it waits for, 0 for all.
+
+    Where both are the same register, the threads are in its upper half.
+    """
+    number, *threads = s.sources
+    packed = bool(threads) and threads[0].kind is Kind.REGISTER and threads[0].index == number.index
+    values = [np.broadcast_to(s.raw(o), s.executed.shape)[s.executed] for o in s.sources]
+    if any((v != v[0]).any() for v in values):
+        s.fault(s.executed, lambda r, i: "threads name different barriers")
+    first, last = int(values[0][0]), int(values[-1][0])
+    count = last >> 16 if packed else last if threads else 0
+    return first % CTA_BARRIERS, count & 0xFFF
 
 
 @semantics("YIELD", "NANOSLEEP", destination=False, control=True)
