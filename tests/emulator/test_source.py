@@ -155,3 +155,43 @@ def test_barriers_of_some_threads_let_warps_pass_data_on(arch: str) -> None:
     assert np.array_equal(y.reshape(4, 32), x.reshape(4, 32)[:, ::-1])
     with pytest.raises(EmulationError, match="waits at barriers that cannot open"):
         emulate(compile_cuda(PIPELINE, arch), "pipeline", 1, 96, [x, y, 3, 96])
+
+
+VOTES = """
+extern "C" __global__ void votes(const int *x, int *y) {
+    int t = threadIdx.x, v = x[blockIdx.x * blockDim.x + t];
+    int some = __syncthreads_or(v > 90), all = __syncthreads_and(v > 5);
+    y[blockIdx.x * blockDim.x + t] = __syncthreads_count(v > 50) * 4 + some * 2 + all;
+}
+"""
+
+
+@pytest.mark.parametrize("arch", ["sm_75", "sm_86"])
+def test_barriers_combine_predicates_of_the_cta(arch: str) -> None:
+    x = np.random.default_rng(5).integers(0, 93, 4 * 80).astype(np.int32)
+    x[:80] += 6  # all of the first CTA
+    x[80:160] //= 2  # none of the second
+    y = np.zeros_like(x)
+    emulate(compile_cuda(VOTES, arch), "votes", 4, 80, [x, y])
+    ctas = x.reshape(4, 80)
+    expected = (ctas > 50).sum(axis=1) * 4 + (ctas > 90).any(axis=1) * 2 + (ctas > 5).all(axis=1)
+    assert np.array_equal(y.reshape(4, 80), np.repeat(expected, 80).reshape(4, 80))
+    assert set(expected % 4) > {0, 3}
+
+
+SPACES = """
+extern "C" __global__ void spaces(int *a, int *y) {
+    __shared__ int s[32];
+    int l[32], t = threadIdx.x;
+    s[t] = l[t] = t;
+    int *p = t % 3 == 0 ? a + t : t % 3 == 1 ? s + t : l + t;
+    y[t] = __isGlobal(p) + 2 * __isShared(p) + 4 * __isLocal(p) + 8 * *p;
+}
+"""
+
+
+@pytest.mark.parametrize("arch", ["sm_75", "sm_86"])
+def test_pointers_tell_their_memory(arch: str) -> None:
+    a, y = np.arange(32, dtype=np.int32), np.zeros(32, np.int32)
+    emulate(compile_cuda(SPACES, arch), "spaces", 1, 32, [a, y])
+    assert y.tolist() == [2 ** (i % 3) + 8 * i for i in range(32)]

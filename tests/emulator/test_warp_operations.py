@@ -90,7 +90,7 @@ def test_special_registers_number_threads() -> None:
         ("S2R R0, SR_VIRTID", "special register SR_VIRTID"),
         ("LDG.E P0, R0, [R2.64]", "LDG with predicate P0"),
         ("IADD3 R0, R1, c[0x7][0x10], RZ", "constant bank of c[0x7][0x10]"),
-        ("BAR.RED.POPC R0, 0x0", "modifier .RED of BAR"),
+        ("BAR.SCAN 0x0", "modifier .SCAN of BAR"),
         ("IADD3 R0, R1, R2.H0_H0, RZ", "suffix .H0_H0 of operand"),
     ],
 )

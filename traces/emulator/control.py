@@ -6,10 +6,11 @@ import numpy as np
 
 from ...isa.program import INSTRUCTION_BYTES, Kind, Operand
 from .constants import outside_functions
-from .fragments import CTA_BARRIERS, unpack
+from .fragments import CTA_BARRIERS, pack, unpack
 from .semantics import semantics
 from .step import ZERO, Step
 
+VERDICTS = ("POPC", "OR", "AND")  # of BAR.RED
 ANY_BARRIER = -1  # WARPSYNC waits at no convergence barrier
 
 
@@ -137,11 +138,16 @@ def warpsync(s: Step) -> None:
     fragments.wait(s.warps, wanted, ANY_BARRIER)
 
 
-@semantics("BAR", modifiers="SYNC ARV DEFER_BLOCKING", destination=False, control=True)
+@semantics(
+    "BAR",
+    modifiers=f"SYNC ARV RED {' '.join(VERDICTS)} DEFER_BLOCKING",
+    destination=False,
+    control=True,
+)
 def bar(s: Step) -> None:
     """Waits at a numbered barrier of the CTA until all live threads, or a number, arrive.
 
-    ARV arrives and goes on.
+    ARV arrives and goes on. RED combines a predicate of all threads, for B2R to read.
     """
     fragments = s.state.fragments
     barrier, threads = barrier_and_threads(s)
@@ -149,8 +155,19 @@ def bar(s: Step) -> None:
         fragments.announce(s.warps, barrier)
         s.go(s.instruction.pc + INSTRUCTION_BYTES)
     else:
-        fragments.wait_for_cta(s.warps, barrier, threads)
+        votes = s.predicate(s.bound.inputs[0]) if s.has("RED") else np.zeros((1, 1), np.bool)
+        fragments.wait_for_cta(s.warps, barrier, threads, pack(s.executed & votes))
+        s.state.verdict[s.warps] = next((i for i, m in enumerate(VERDICTS) if s.has(m)), 0)
     s.open_cta_barriers()
+
+
+@semantics("B2R", modifiers="RESULT")
+def b2r(s: Step) -> None:
+    """The result of the last BAR.RED: how many predicates held, and whether the verdict does."""
+    votes, lanes = s.state.fragments.tally[s.warps].T
+    holds = np.choose(s.state.verdict[s.warps], [votes > 0, votes > 0, votes == lanes])
+    s.write(votes.astype(np.uint32)[:, None])
+    s.output(0, holds[:, None])
 
 
 def barrier_and_threads(s: Step) -> tuple[int, int]:

@@ -56,6 +56,8 @@ class Fragments:
         self.wanted = np.zeros((warps, 32), np.uint32)  # lanes a joining fragment waits for
         self.barrier = np.zeros((warps, 32), np.int64)  # register of a BSYNC, number of a BAR
         self.threads = np.zeros((warps, 32), np.int64)  # that a BAR waits for, 0: all of the CTA
+        self.votes = np.zeros((warps, 32), np.uint32)  # lanes whose predicate a BAR is to combine
+        self.tally = np.zeros((warps, 2), np.int64)  # votes and lanes when a BAR last opened
         self.announced = np.zeros((warps, CTA_BARRIERS), np.int64)  # arrivals without waiting
         self.slot = np.zeros(warps, np.int64)  # the fragment each warp runs next
         self.key = np.full(warps, NOTHING, np.int64)
@@ -163,12 +165,13 @@ class Fragments:
             self.place(warps, merged, pc + 1, age)
             complete &= ~group
 
-    def wait_for_cta(self, warps: Warps, barrier: int, threads: int = 0) -> None:
-        """Block the current fragments at a barrier of their CTAs, for so many threads or all."""
+    def wait_for_cta(self, warps: Warps, barrier: int, threads: int, votes: Bits) -> None:
+        """Block the current fragments at a barrier of their CTAs, for some threads or all (0)."""
         slots = self.slot[warps]
         self.status[warps, slots] = Status.CTA_BARRIER
         self.barrier[warps, slots] = barrier
         self.threads[warps, slots] = threads
+        self.votes[warps, slots] = votes
 
     def announce(self, warps: Warps, barrier: int) -> None:
         """Count the current fragments as arrived at a barrier without blocking them."""
@@ -193,6 +196,10 @@ class Fragments:
             everyone = (arrived == self.alive(warps)).reshape(-1, warps_per_cta).all(axis=1)
             complete = np.where(wanted > 0, present >= wanted, everyone)
             opened = np.repeat(complete, warps_per_cta)
+            votes = any_lane(np.where(here, self.votes[warps], np.uint32(0)))
+            tally = np.bitwise_count(np.stack((votes, arrived), axis=1)).astype(np.int64)
+            tally = tally.reshape(-1, warps_per_cta, 2).sum(axis=1)
+            self.tally[warps[opened]] = np.repeat(tally, warps_per_cta, axis=0)[opened]
             self.announced[warps[opened], barrier] = 0
             rows, slots = np.nonzero(here & opened[:, None])
             self.status[warps[rows], slots] = Status.RUNNING

@@ -84,11 +84,27 @@ def locate(s: Step, size: int) -> list[Piece]:
         return [piece(s, s.instruction.space, address, size, s.executed)]
     pieces, remaining = [], s.executed
     for space, start in WINDOW_ADDRESSES.items():
-        inside = s.executed & (address >= start) & (address < start + WINDOW_BYTES)
+        inside = s.executed & in_window(address, space)
         if inside.any():
             pieces.append(piece(s, space, address, size, inside, start))
             remaining = remaining & ~inside
     return [piece(s, Space.GLOBAL, address, size, remaining), *pieces]
+
+
+@semantics("QSPC", modifiers="E G S L")
+def query_space(s: Step) -> None:
+    """Tells whether a generic address is in global, shared or local memory."""
+    address = address_of(s, s.sources[0], Space.GENERIC)
+    shared, local = (in_window(address, space) for space in (Space.SHARED, Space.LOCAL))
+    holds = shared if s.has("S") else local if s.has("L") else ~(shared | local)
+    s.output(0, holds)
+    s.write(holds.astype(np.uint32))
+
+
+def in_window(address: Address, space: Space) -> Lanes:
+    """Whether generic addresses are behind the window of a memory."""
+    start = WINDOW_ADDRESSES[space]
+    return (address >= start) & (address < start + WINDOW_BYTES)
 
 
 def piece(

@@ -55,7 +55,7 @@ class Step:
         if i.guard != PT or i.guard_negated:
             kind = Kind.UNIFORM_PREDICATE if i.guard_uniform else Kind.PREDICATE
             conditions.append(self.predicate(Operand(kind, "", i.guard, negated=i.guard_negated)))
-        if self.bound.meaning.control:
+        if self.bound.meaning.control and i.opcode != "BAR":
             conditions += [self.predicate(operand) for operand in self.bound.inputs]
         return conditions
 
