@@ -230,7 +230,9 @@ def test_generic_addresses_reach_shared_local_and_global_memory_together() -> No
 
 def test_a_generic_address_behind_shared_memory_is_an_error() -> None:
     e = Experiment(GENERIC + "LD.E R10, [R6.64+0x8]", shared=256)
-    with pytest.raises(EmulationError, match=r"\(31, 0, 0\): address 0x[0-9a-f]+ is outside"):
+    with pytest.raises(
+        EmulationError, match=r"\(31, 0, 0\): shared address 0x[0-9a-f]+ is outside"
+    ):
         e.run()
 
 

@@ -111,14 +111,16 @@ def piece(
     s: Step, space: Space, address: Address, size: int, lanes: Lanes, start: int = 0
 ) -> Piece:
     """The lanes of an access that go to one memory, checked; `start` is where its window begins."""
-    memory = s.state.memories[space]
+    memory, name = s.state.memories[space], space.name.lower()
     misaligned = lanes & (address & (size - 1) != 0)
     if misaligned.any():
-        s.fault(misaligned, lambda r, i: f"address {address[r, i]:#x} is not a multiple of {size}")
+        what = f"is not a multiple of {size}"
+        s.fault(misaligned, lambda r, i: f"{name} address {address[r, i]:#x} {what}")
     offset, allowed = memory.locate(s.warps, address - start, size)
     outside = lanes & ~allowed
     if outside.any():
-        s.fault(outside, lambda r, i: f"address {address[r, i]:#x} is outside any allocation")
+        what = "is outside any allocation"
+        s.fault(outside, lambda r, i: f"{name} address {address[r, i]:#x} {what}")
     return Piece(memory, offset if lanes.all() else np.where(lanes, offset, 0), lanes)
 
 
