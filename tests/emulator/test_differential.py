@@ -26,12 +26,31 @@ Formula = Callable[..., Any]
 LANES = 32
 
 
+# Packed halves are words here: NVRTC brings no header for them
+PACKED = r"""
+#define BINARY(name, text) __device__ unsigned name(unsigned a, unsigned b) { \
+    unsigned r; asm(text " %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b)); return r; }
+BINARY(add2, "add.f16x2") BINARY(sub2, "sub.f16x2") BINARY(mul2, "mul.f16x2")
+BINARY(less2, "set.lt.f16x2.f16x2")
+__device__ unsigned fma2(unsigned a, unsigned b, unsigned c) {
+    unsigned r; asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(r) : "r"(a), "r"(b), "r"(c)); return r; }
+__device__ float widen(unsigned short a) {
+    float r; asm("cvt.f32.f16 %0, %1;" : "=f"(r) : "h"(a)); return r; }
+__device__ unsigned narrow(float a) {
+    unsigned short r; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(r) : "f"(a)); return r; }
+__device__ unsigned mul_high_low(unsigned a, unsigned b) {
+    unsigned short r, x = a >> 16, y = b;
+    asm("mul.f16 %0, %1, %2;" : "=h"(r) : "h"(x), "h"(y)); return r; }
+"""
+
+
 @cache
 def cubin(expressions: tuple[str, ...], operand: str, result: str, arch: str) -> bytes:
     """A kernel that writes each expression of the operands x, y and z."""
     lines = "\n".join(f"out[{32 * i} + t] = {text};" for i, text in enumerate(expressions))
     return compile_cuda(
-        f"""extern "C" __global__ void expressions(
+        f"""{PACKED}
+        extern "C" __global__ void expressions(
             const {operand} *a, const {operand} *b, const {operand} *c, {result} *out) {{
             int t = threadIdx.x;
             const {operand} x = a[t], y = b[t], z = c[t];
@@ -278,3 +297,54 @@ LONGS: dict[str, Formula] = {
 @given(x=longs, y=longs, z=longs)
 def test_64_bit_integers(arch: str, x: Array, y: Array, z: Array) -> None:
     check(LONGS, "long long", "long long", arch, [x, y, z])
+
+
+packed = arrays(np.uint32, [0x3C00_8001, 0xBC00_7BFF, 0x7C00_0000, 0x3C01_3BFF])
+
+
+def halves(x: Array) -> Array:
+    return x.view(np.float16).reshape(-1, 2)
+
+
+def joined(pairs: Array) -> Array:
+    """Words of pairs of binary16, with the NaN of the hardware."""
+    encoded = np.where(np.isnan(pairs), 0x7FFF, pairs.astype(np.float16).view(np.uint16))
+    return np.ascontiguousarray(encoded.astype(np.uint16)).view(np.uint32)[:, 0]
+
+
+def wide_fma(x: Array, y: Array, z: Array) -> Array:
+    """a b + c in extended precision, which holds the sum of numbers of moderate size exactly."""
+    a, b, c = (halves(v).astype(np.longdouble) for v in (x, y, z))
+    return joined((a * b + c).astype(np.float64).astype(np.float16))
+
+
+def moderate(x: Array) -> Array:
+    """Exponents between -8 and 7 in both halves."""
+    return x & np.uint32(0xBFFF_BFFF) | np.uint32(0x2000_2000)
+
+
+HALVES: dict[str, Formula] = {
+    "add2(x, y)": lambda x, y, z: joined(halves(x) + halves(y)),
+    "sub2(x, y)": lambda x, y, z: joined(halves(x) - halves(y)),
+    "mul2(x, y)": lambda x, y, z: joined(halves(x) * halves(y)),
+    "add2(x, 0x3c004000)": lambda x, y, z: joined(halves(x) + np.array([2, 1], np.float16)),
+    "add2(x, y ^ 0x80008000)": lambda x, y, z: joined(halves(x) - halves(y)),
+    "add2(x >> 16 | x << 16, y)": lambda x, y, z: joined(halves(x)[:, ::-1] + halves(y)),
+    "less2(x, y)": lambda x, y, z: joined((halves(x) < halves(y)).astype(np.float16)),
+    "mul_high_low(x, y)": lambda x, y, z: joined(halves(x)[:, ::-1] * halves(y)) & 0xFFFF,
+    "narrow(widen(x) + widen(y >> 16))": lambda x, y, z: (
+        joined(halves(x).astype(np.float32) + halves(y)[:, ::-1]) & 0xFFFF
+    ),
+    "fma2(x, y, z)": wide_fma,
+    "fma2(x, 0x3c004000, y)": lambda x, y, z: joined(
+        halves(x).astype(np.float64) * [2, 1] + halves(y)
+    ),
+}
+
+
+@quick
+@given(x=packed, y=packed, z=packed)
+def test_packed_halves(arch: str, x: Array, y: Array, z: Array) -> None:
+    check(HALVES, "unsigned", "unsigned", arch, [moderate(x), moderate(y), moderate(z)])
+    plain = {text: formula for text, formula in HALVES.items() if "fma2" not in text}
+    check(plain, "unsigned", "unsigned", arch, [x, y, z])
