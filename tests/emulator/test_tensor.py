@@ -319,6 +319,32 @@ def test_denormals_align_by_the_exponent_of_their_format_and_zeros_not_at_all() 
     assert first_element("HMMA.1688.F32", large, [0] * 8, tiny) == tiny
 
 
+DOUBLES = """
+extern "C" __global__ void product(const double *a, const double *b, const double *c, double *d) {
+    int t = threadIdx.x;
+    asm("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%4, %5};"
+        : "=d"(d[2 * t]), "=d"(d[2 * t + 1])
+        : "d"(a[t]), "d"(b[t]), "d"(c[2 * t]), "d"(c[2 * t + 1]));
+}
+"""
+
+
+def test_binary64_products_are_fused_one_after_the_other() -> None:
+    pytest.importorskip("nvidia.cu13", reason="needs the NVRTC wheel")
+    random = np.random.default_rng(11)
+    a, b, c = (random.standard_normal(shape) for shape in ((8, 4), (4, 8), (8, 8)))
+    a[0, 0] = np.nan
+    d = np.zeros((8, 8))
+    emulate(compile_cuda(DOUBLES, "sm_86"), "product", 1, 32, [a, b.T.copy(), c, d])
+    expected = c.copy()
+    for row, column in np.ndindex(8, 8):
+        for k in range(4) if row else ():
+            exact = Fraction(a[row, k]) * Fraction(b[k, column]) + Fraction(expected[row, column])
+            expected[row, column] = float(exact)
+    assert np.array_equal(d[1:], expected[1:])
+    assert np.isnan(d[0]).all()
+
+
 def test_tf32_ignores_the_lowest_bits() -> None:
     e = Experiment("HMMA.1684.F32.TF32 R4, R8, R12, RZ")
     value = np.full(32, 0x3F80_3FFF, np.uint32)  # 1 + 2**-10 + bits below

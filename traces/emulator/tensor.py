@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...isa.program import Operand
+from .double import NAN as NAN64
+from .double import fused
 from .floating import Doubles, to_float
 from .half import bfloat_to_double, double_to_half, half_to_double
 from .semantics import semantics
@@ -206,6 +208,23 @@ def bmma(s: Step) -> None:
         count = a.sum(axis=2)[:, :, None] + b.sum(axis=2)[:, None, :] - 2 * count
     c = accumulator(s, s.sources[2], rows)
     write_matrix(s, count.astype(np.uint32) + c)
+
+
+@semantics("DMMA", modifiers="884", predicates=False)
+def dmma(s: Step) -> None:
+    """Multiplies matrices of binary64: a fused multiply-add for each product, in order."""
+    a, b = (wide(registers(s, operand, 2))[0] for operand in s.sources[:2])
+    c = wide(registers(s, s.sources[2], 4)).transpose(1, 2, 3, 0).reshape(-1, OCTETS, OCTETS)
+    for k in range(QUAD):
+        c = fused(a[:, :, None, k], b[:, None, :, k], c, "RN")
+    bits = np.where(np.isnan(c), NAN64, c.view(np.uint64))
+    s.write(*bits.view(np.uint32).reshape(-1, 32, 4).transpose(2, 0, 1))
+
+
+def wide(parts: Words) -> Doubles:
+    """binary64 numbers from low and high words that follow each other."""
+    low, upper = parts[0::2].astype(np.uint64), parts[1::2].astype(np.uint64)
+    return (upper << np.uint64(32) | low).view(np.float64)
 
 
 @semantics("MOVM", modifiers="16 MT88", predicates=False)
