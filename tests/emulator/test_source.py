@@ -195,3 +195,24 @@ def test_pointers_tell_their_memory(arch: str) -> None:
     a, y = np.arange(32, dtype=np.int32), np.zeros(32, np.int32)
     emulate(compile_cuda(SPACES, arch), "spaces", 1, 32, [a, y])
     assert y.tolist() == [2 ** (i % 3) + 8 * i for i in range(32)]
+
+
+GROUPS = """
+extern "C" __global__ void groups(int *y) {
+    __shared__ int staged[256];
+    int t = threadIdx.x, group = t / 64 + 1;
+    for (int i = 0; i < 3; i++) {  // each pair of warps has a barrier of its own
+        staged[t] = t + i;
+        asm volatile("bar.sync %0, 64;" :: "r"(group) : "memory");
+        y[256 * i + t] = staged[t ^ 63];
+        asm volatile("bar.sync %0, 64;" :: "r"(group) : "memory");
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("arch", ["sm_75", "sm_86"])
+def test_groups_of_warps_have_barriers_of_their_own(arch: str) -> None:
+    y, t = np.zeros(3 * 256, np.int32), np.arange(256)
+    emulate(compile_cuda(GROUPS, arch), "groups", 2, 256, [y])
+    assert np.array_equal(y.reshape(3, 256), np.arange(3)[:, None] + (t ^ 63))

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...isa.program import INSTRUCTION_BYTES, Kind, Operand
 from .constants import outside_functions
-from .fragments import CTA_BARRIERS, pack, unpack
+from .fragments import CTA_BARRIERS, Warps, pack, unpack
 from .semantics import semantics
 from .step import ZERO, Step
 
@@ -170,19 +170,18 @@ def b2r(s: Step) -> None:
     s.output(0, holds[:, None])
 
 
-def barrier_and_threads(s: Step) -> tuple[int, int]:
-    """Number of a CTA barrier and of the threads that it waits for, 0 for all.
+def barrier_and_threads(s: Step) -> tuple[Warps, Warps]:
+    """Number of each warp's CTA barrier and of the threads that it waits for, 0 for all.
 
     Where both are the same register, the threads are in its upper half.
     """
-    number, *threads = s.sources
-    packed = bool(threads) and threads[0].kind is Kind.REGISTER and threads[0].index == number.index
-    values = [np.broadcast_to(s.raw(o), s.executed.shape)[s.executed] for o in s.sources]
-    if any((v != v[0]).any() for v in values):
-        s.fault(s.executed, lambda r, i: "threads name different barriers")
-    first, last = int(values[0][0]), int(values[-1][0])
-    count = last >> 16 if packed else last if threads else 0
-    return first % CTA_BARRIERS, count & 0xFFF
+    number, *others = s.sources
+    barrier = s.one_each(s.raw(number)).astype(np.int64) % CTA_BARRIERS
+    if not others:
+        return barrier, np.zeros_like(barrier)
+    threads = s.one_each(s.raw(others[0])).astype(np.int64)
+    packed = others[0].kind is Kind.REGISTER and others[0].index == number.index
+    return barrier, (threads >> 16 if packed else threads) & 0xFFF
 
 
 @semantics("YIELD", "NANOSLEEP", destination=False, control=True)

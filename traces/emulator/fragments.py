@@ -165,7 +165,7 @@ class Fragments:
             self.place(warps, merged, pc + 1, age)
             complete &= ~group
 
-    def wait_for_cta(self, warps: Warps, barrier: int, threads: int, votes: Bits) -> None:
+    def wait_for_cta(self, warps: Warps, barrier: Warps, threads: Warps, votes: Bits) -> None:
         """Block the current fragments at a barrier of their CTAs, for some threads or all (0)."""
         slots = self.slot[warps]
         self.status[warps, slots] = Status.CTA_BARRIER
@@ -173,7 +173,7 @@ class Fragments:
         self.threads[warps, slots] = threads
         self.votes[warps, slots] = votes
 
-    def announce(self, warps: Warps, barrier: int) -> None:
+    def announce(self, warps: Warps, barrier: Warps) -> None:
         """Count the current fragments as arrived at a barrier without blocking them."""
         lanes = self.lanes[warps, self.slot[warps]]
         self.announced[warps, barrier] += self._arrivals(warps, lanes)
@@ -199,9 +199,10 @@ class Fragments:
             votes = any_lane(np.where(here, self.votes[warps], np.uint32(0)))
             tally = np.bitwise_count(np.stack((votes, arrived), axis=1)).astype(np.int64)
             tally = tally.reshape(-1, warps_per_cta, 2).sum(axis=1)
-            self.tally[warps[opened]] = np.repeat(tally, warps_per_cta, axis=0)[opened]
+            tally = np.repeat(tally, warps_per_cta, axis=0)
             self.announced[warps[opened], barrier] = 0
             rows, slots = np.nonzero(here & opened[:, None])
+            self.tally[warps[rows]] = tally[rows]
             self.status[warps[rows], slots] = Status.RUNNING
             self.pc[warps[rows], slots] += 1
             self.choose(np.unique(warps[rows]))
