@@ -1,10 +1,10 @@
 """Matrix products of a warp: D = A B + C on fragments that are spread over its lanes.
 
-Layouts are those of mma.sync in the PTX ISA. Sums of floating-point products follow what
-experiments found on Turing and Ampere: groups of products and the accumulator are aligned to the
-largest exponent, cut off below 24 fractional bits, and added without further rounding; the sum
-becomes binary32 by truncation or binary16 by rounding to nearest even (Fasi et al. 2021; MMA-Sim,
-Xie et al. 2025).
+Layouts are those of mma.sync in the PTX ISA. Sums of floating-point products are not IEEE 754's:
+groups of products and the accumulator are aligned to the largest exponent, cut off, and added
+without further rounding; the sum becomes binary32 by truncation or binary16 by rounding to nearest
+even (Fasi et al. 2021). How many products and bits, and that zeros do not count and overflow is
+infinite, is what Microsoft's MMA-Sim has for Turing and Ampere.
 """
 
 from __future__ import annotations
