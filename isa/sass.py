@@ -390,10 +390,14 @@ def _encoded_sources(draft: Instruction, encoding: int) -> set[int]:
 
 
 def _immediate_field_used(draft: Instruction, encoding: int) -> bool:
-    """Whether bits 32-63 hold an immediate, a constant or a uniform register instead of slot B."""
+    """Whether bits 32-63 hold an immediate, a constant or a uniform register instead of slot B.
+
+    Those of BAR are elsewhere, beside a register.
+    """
     all_registers = encoding >> 9 & 7 == 1
     return (
         draft.unit is not Unit.MEMORY
+        and draft.opcode != "BAR"
         and not all_registers
         and any(
             o.kind in (Kind.IMMEDIATE, Kind.CONSTANT, Kind.UNIFORM, Kind.LABEL)

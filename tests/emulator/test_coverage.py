@@ -6,7 +6,7 @@ from warpwise.traces.emulator import opcodes
 from warpwise.traces.emulator.coverage import coverage, is_executed
 
 # Opcodes of the set for 99 % of kernels that have no semantics yet.
-GAPS = {"BRX", "LEPC", "ST", "TEX", "TLD"}
+GAPS = {"TEX", "TLD"}
 
 
 def test_only_the_known_gaps_are_missing() -> None:
@@ -19,13 +19,12 @@ def test_coverage_of_each_architecture() -> None:
     turing, ampere = coverage()
     assert (turing.arch, turing.opcodes) == ("sm_75", 87)
     assert (ampere.arch, ampere.opcodes) == ("sm_86", 90)
-    assert turing.instructions_percent > 95
-    assert ampere.instructions_percent > 95
+    assert turing.instructions_percent > 99.5
+    assert ampere.instructions_percent > 99.5
 
 
 def test_a_spelling_counts_only_with_all_its_modifiers() -> None:
     assert is_executed({"opcode": "IMAD", "modifiers": "MOV.U32"})
     assert is_executed({"opcode": "FFMA", "modifiers": ""})
     assert not is_executed({"opcode": "IMAD", "modifiers": "MOV.STRANGE"})
-    assert is_executed({"opcode": "HMMA", "modifiers": "1688.F32"})
-    assert not is_executed({"opcode": "TEX", "modifiers": ""})
+    assert not is_executed({"opcode": "TEX", "modifiers": "SCR.LL"})

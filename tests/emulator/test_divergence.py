@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from emulator.experiments import LANES, Experiment
 
-from warpwise.traces.emulator import EmulationError
+from warpwise.traces.emulator import EmulationError, UnsupportedError
 from warpwise.traces.emulator.recorder import PathPool
 from warpwise.traces.kernel import Path
 
@@ -289,3 +289,52 @@ def test_partial_warp_has_only_its_threads() -> None:
     assert warps[0].path.active.tolist() == [FULL, FULL]
     assert warps[1].path.active.tolist() == [0xFF, 0xFF]
     assert e.state.registers[1, 1].tolist() == [32 + i if i < 8 else 0 for i in LANES]
+
+
+JUMP_TABLE = """
+    S2R R1, SR_LANEID
+    LOP3.LUT R2, R1, 0x3, RZ, 0xc0, !PT
+    SHF.L.U32 R2, R2, 0x5, RZ
+    MOV R3, RZ
+    BSSY B0, done
+    BRX R2, 0x20
+    NOP
+    NOP
+    MOV R4, 0xa
+    BRA meet
+    MOV R4, 0xb
+    BRA meet
+    MOV R4, 0xc
+    BRA meet
+    MOV R4, 0xd
+    meet: BSYNC B0
+    done: IADD3 R5, R4, 0x1, RZ
+"""
+
+
+def test_each_lane_jumps_to_its_entry_of_a_table() -> None:
+    e = Experiment(JUMP_TABLE)
+    path = path_of(e)
+    assert e.register(5).tolist() == [11 + i % 4 for i in range(32)]
+    assert path.active[path.pcs == 8].tolist() == [0x1111_1111]
+    assert path.active[-1] == FULL
+
+
+def test_negative_distances_jump_back() -> None:
+    """As compilers spell it: the table holds offsets in the code of the kernel."""
+    e = Experiment("MOV R2, 0x40\nMOV R3, RZ\nBRX R2, -0x30\nMOV R4, 0x1\nMOV R5, 0x2")
+    e.run()
+    assert not e.register(4).any()
+    assert e.register(5).tolist() == [2] * 32
+
+
+def test_code_behind_a_jump_table_must_be_executable() -> None:
+    e = Experiment("MOV R2, 0x30\nMOV R3, RZ\nBRX R2, -0x30\nTEX.LL R0, R2, R4, 0x0, 2D, 0xf")
+    with pytest.raises(UnsupportedError, match=r"0x0030 .*TEX"):
+        e.run()
+
+
+def test_lepc_gives_the_address_of_itself() -> None:
+    e = Experiment("NOP\nLEPC R2")
+    e.run()
+    assert (e.register(2)[0], e.register(3)[0]) == (16, 0)

@@ -240,3 +240,64 @@ def test_uniform_datapath_shares_the_semantics() -> None:
         0xFFFF_FFF0, 0x10, 8, 0x10, 0xF0, 9, 0x100, 0xFFFF_FFE0, 32, 1,
     ]  # fmt: skip
     assert ints(e.register(0)) == [x * 17 for x in range(32)]
+
+
+UNIFORM = (
+    "IADD3 R0, R2, -R4, R6", "IMAD R0, R2, R4, R6", "LEA R0, R2, R4, 0x5",
+    "LEA.HI R0, R2, R4, R6, 0x5", "SHF.L.U32 R0, R2, R4, RZ", "SHF.R.S32.HI R0, RZ, R4, R6",
+    "LOP3.LUT R0, R2, R4, R6, 0x96, !PT", "IMNMX R0, R2, R4, !PT", "PRMT R0, R2, R4, R6",
+    "POPC R0, R2", "FLO R0, R2", "BREV R0, R2", "SGXT R0, R2, 0x9", "SEL R0, R2, R4, !PT",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", UNIFORM)
+@few
+@given(values=st.tuples(word, word, word))
+def test_uniform_instructions_do_what_the_vector_ones_do(
+    text: str, values: tuple[int, int, int]
+) -> None:
+    moves = [f"UMOV UR{2 + 2 * i}, {value:#x}" for i, value in enumerate(values)]
+    opcode, operands = text.split(" ", 1)
+    e = Experiment(
+        "\n".join([*moves, f"U{opcode} {operands.replace('R', 'UR').replace('PT', 'UPT')}"])
+    )
+    e.run()
+    used = values if "R6" in text else values[:2] if "R4" in text else values[:1]
+    vector = result(text, *(np.full(32, value, np.uint32) for value in used))
+    assert e.state.uniforms[0, 0] == vector[0]
+
+
+@few
+@given(lanes, st.integers(0, 127), st.integers(0, 127))
+def test_p2r_and_r2p_move_the_predicates_of_a_mask(a: Words, out: int, back: int) -> None:
+    set_all = [f"LOP3.LUT P{i}, RZ, R2, {1 << (i + 8):#x}, RZ, 0xc0, !PT" for i in range(7)]
+    e = Experiment("\n".join([*set_all, f"P2R R0, PR, R4, {out:#x}", f"R2P PR, R2, {back:#x}"]))
+    e.run({2: a, 4: ~a})
+    predicates = (a >> 8) & 127
+    assert np.array_equal(e.register(0), (predicates & out) | (~a & ~np.uint32(out)))
+    expected = (a & back) | (predicates & ~np.uint32(back))
+    for i in range(7):
+        assert np.array_equal(e.predicate(i), expected >> i & 1)
+
+
+@few
+@given(lanes, lanes, lanes)
+def test_dot_products_and_distances_of_bytes(a: Words, b: Words, c: Words) -> None:
+    x, y = a.view(np.int8).reshape(32, 4).astype(int), b.view(np.int8).reshape(32, 4).astype(int)
+    ux, uy, halves = x & 255, y & 255, a.view(np.uint16).reshape(32, 2).astype(int)
+    wrapped = c.astype(np.int64)
+    cases = {
+        "IDP.4A.S8.S8": (x * y).sum(axis=1) + wrapped,
+        "IDP.4A.U8.S8": (ux * y).sum(axis=1) + wrapped,
+        "IDP.2A.HI.U16.U8": (halves * uy[:, 2:]).sum(axis=1) + wrapped,
+        "IDP.2A.LO.U16.S8": (halves * y[:, :2]).sum(axis=1) + wrapped,
+        "VABSDIFF4.U8.ACC": abs(ux - uy).sum(axis=1) + wrapped,
+        "VABSDIFF.U32": abs(a.astype(np.int64) - b) + wrapped,
+    }
+    for text, expected in cases.items():
+        got = result(f"{text} R0, R2, R4, R6", a, b, c)
+        assert np.array_equal(got, expected & MASK), text
+    distances = abs(x - y).astype(np.uint8)
+    assert np.array_equal(
+        result("VABSDIFF4.S8 R0, R2, R4, RZ", a, b), distances.view(np.uint32)[:, 0]
+    )

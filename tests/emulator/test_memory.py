@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from emulator.experiments import LANES, Experiment
 
+from warpwise.isa.program import Space
 from warpwise.traces.emulator import EmulationError
 from warpwise.traces.emulator.memory import GlobalMemory
 from warpwise.traces.emulator.recorder import PathPool
@@ -180,3 +181,180 @@ def test_constants_come_by_number_or_by_register() -> None:
     assert rows(e) == [[4 * (i % 4) if i < 24 else 0 for i in range(32)]]
     assert e.register(3)[:4].tolist() == [24, 1, 1, 1]
     assert e.register(4)[:3].tolist() == [24, 25, 26]
+
+
+# Generic addresses
+
+GENERIC = """
+    S2R R1, SR_LANEID
+    IMAD.WIDE.U32 R6, R1, 0x8, c[0x0][0x18]
+    IADD3 R2, R1, 0x64, RZ
+    STS.64 [R1.X8], R2
+"""
+
+
+def test_generic_addresses_reach_shared_local_and_global_memory_together() -> None:
+    """A third of the lanes each: the window registers come from the constants of the driver."""
+    data = np.arange(1000, 1032, dtype=np.int32)
+    e = Experiment(
+        GENERIC
+        + ADDRESS.replace("R6", "R8")
+        + """
+        STL [RZ], R1
+        ISETP.LT.AND P0, PT, R1, 0xa, PT
+        ISETP.LT.AND P1, PT, R1, 0x14, PT
+        @!P0 MOV R6, R8
+        @!P0 MOV R7, R9
+        @!P1 MOV R6, c[0x0][0x20]
+        @!P1 MOV R7, c[0x0][0x24]
+        LD.E R10, [R6.64]
+        IADD3 R10, R10, 0x1, RZ
+        ST.E [R6.64], R10
+        LD.E R11, [R6.64]
+        LDL R12, [RZ]
+        LDS R13, [R1.X8]
+        """,
+        arrays=(data,),
+        shared=256,
+    )
+    recorded = rows(e)[-5]
+    lane = LANES.astype(np.int64)
+    where = [lane < 10, lane < 20]
+    assert np.array_equal(e.register(11), np.select(where, [lane + 101, lane + 1001], lane + 1))
+    assert np.array_equal(data, np.where(~where[0] & where[1], 1001 + lane, 1000 + lane))
+    assert np.array_equal(e.register(12), np.where(where[1], lane, lane + 1))
+    assert np.array_equal(e.register(13), np.where(where[0], lane + 101, lane + 100))
+    assert recorded[10] == FIRST + 40
+    assert len({recorded[0], recorded[20]}) == 2
+
+
+def test_a_generic_address_behind_shared_memory_is_an_error() -> None:
+    e = Experiment(GENERIC + "LD.E R10, [R6.64+0x8]", shared=256)
+    with pytest.raises(
+        EmulationError, match=r"\(31, 0, 0\): shared address 0x[0-9a-f]+ is outside"
+    ):
+        e.run()
+
+
+@pytest.mark.parametrize("window", ["0x18", "0x20"])
+def test_generic_atomics(window: str) -> None:
+    e = Experiment(
+        f"MOV R4, c[0x0][{window}]\nIMAD.MOV.U32 R5, RZ, RZ, c[0x0][{int(window, 16) + 4:#x}]\n"
+        "S2R R1, SR_LANEID\nATOM.E.ADD.STRONG.GPU PT, R2, [R4.64+0x10], R1\n"
+        "LD.E R3, [R4.64+0x10]",
+        shared=64,
+    )
+    e.run()
+    if window == "0x18":
+        assert e.register(2).tolist() == [i * (i - 1) // 2 for i in range(32)]
+        assert e.register(3)[0] == 31 * 16
+    else:
+        assert not e.register(2).any()
+        assert e.register(3).tolist() == list(range(32))
+
+
+# 64-bit and packed atomics
+
+WIDE_ATOMICS = {
+    "ADD.64": lambda x, y: (x + y) % 2**64,
+    "MAX.64": max,
+    "MIN.S64": lambda x, y: min(x, y, key=lambda v: v - 2**64 if v >> 63 else v),
+    "AND.64": lambda x, y: x & y,
+    "EXCH.64": lambda _, y: y,
+}
+
+
+@pytest.mark.parametrize("name", WIDE_ATOMICS)
+def test_wide_atomics_run_one_after_the_other(name: str) -> None:
+    values = np.random.default_rng(3).integers(0, 2**64, 32, dtype=np.uint64)
+    start = 0x8000_0000_1234_5678
+    data = np.array([start], np.uint64)
+    e = Experiment(ADDRESS + f"ATOMG.E.{name}.STRONG.GPU PT, R10, [R4.64], R8", arrays=(data,))
+    e.run({8: values.astype(np.uint32), 9: (values >> np.uint64(32)).astype(np.uint32)})
+    held = start
+    for lane, value in enumerate(values.tolist()):
+        assert int(e.register(11)[lane]) << 32 | int(e.register(10)[lane]) == held
+        held = WIDE_ATOMICS[name](held, value)
+    assert data.tolist() == [held]
+
+
+def test_sums_of_doubles_and_of_packed_halves() -> None:
+    data = np.array([0.5], np.float64)
+    halves = np.array([1, 2], np.float16)
+    e = Experiment(
+        ADDRESS
+        + "RED.E.ADD.F64.RN.STRONG.GPU [R4.64], R8\n"
+        + "RED.E.ADD.F16x2.RN.STRONG.GPU [R4.64+0x400], R10",
+        arrays=(data, halves),
+    )
+    e.run({9: np.full(32, 0x3FD0_0000), 10: np.full(32, 0xBC00_3C00)})
+    assert data.tolist() == [0.5 + 32 / 4]
+    assert halves.tolist() == [33, -30]
+
+
+def test_compare_and_swap_of_64_bits_and_its_success_flag() -> None:
+    data = np.array([7], np.uint64)
+    e = Experiment(
+        ADDRESS
+        + "ATOMG.E.CAS.64.STRONG.GPU PT, R14, [R4.64], R8, R10\n"
+        + "ATOMS.CAST.SPIN R16, [RZ], R1, R12",
+        arrays=(data,),
+        shared=4,
+    )
+    e.run({8: np.where(LANES == 5, 7, 8), 10: LANES, 11: LANES, 12: LANES + 1})
+    assert data.tolist() == [5 << 32 | 5]
+    assert e.register(14).tolist() == [7] * 6 + [5] * 26
+    assert e.register(16).tolist() == [1] * 32
+
+
+# Matrices and copies
+
+
+@pytest.mark.parametrize(("form", "transposes"), [("M88", False), ("MT88", True)])
+def test_ldsm_loads_matrices_by_the_addresses_of_their_rows(form: str, transposes: bool) -> None:
+    random = np.random.default_rng(4)
+    content = random.integers(0, 2**16, 4 * 64, dtype=np.uint16)
+    order = random.permutation(32)  # where the rows of the four matrices are
+    e = Experiment(f"LDSM.16.{form}.4 R4, [R1]", shared=512)
+    e.state.memories[Space.SHARED].data[:512] = content.view(np.uint8)
+    e.run({1: 16 * order})
+    for number in range(4):
+        matrix = content.reshape(32, 8)[order[8 * number : 8 * number + 8]]
+        got = e.register(4 + number).view(np.uint16).reshape(8, 8)
+        assert np.array_equal(got, matrix.T if transposes else matrix)
+
+
+def test_ldsm_ignores_the_addresses_of_other_lanes() -> None:
+    e = Experiment("LDSM.16.M88 R4, [R1]", shared=128)
+    e.run({1: np.where(LANES < 8, 16 * LANES, 0xFFFF)})
+    with pytest.raises(EmulationError, match="0xffff is not a multiple of 16"):
+        Experiment("LDSM.16.M88.2 R4, [R1]", shared=256).run(
+            {1: np.where(LANES < 8, 16 * LANES, 0xFFFF)}
+        )
+
+
+def test_copies_from_global_to_shared_memory_have_two_addresses() -> None:
+    data = np.arange(128, dtype=np.int32)
+    e = Experiment(
+        ADDRESS
+        + """
+        ISETP.GE.AND P0, PT, R1, 0x4, PT
+        IMAD.WIDE R6, R1, 0x10, R4
+        SHF.L.U32 R8, R1, 0x4, RZ
+        MOV R2, 0x9
+        STS [R8+0x4], R2
+        LDGSTS.E.BYPASS.128.ZFILL [R8], [R6.64], P0
+        LDGDEPBAR
+        DEPBAR.LE SB0, 0x0
+        LDS.128 R12, [R8]
+        """,
+        arrays=(data,),
+        shared=512,
+    )
+    accesses = e.run().ctas(0, 1, PathPool())[0].warps[0].accesses
+    expected = data.reshape(32, 4) * (LANES >= 4)[:, None]
+    assert np.array_equal(np.stack([e.register(12 + i) for i in range(4)], axis=1), expected)
+    assert accesses.addresses[1].tolist() == [FIRST + 16 * i for i in range(32)]
+    assert accesses.shared[1].tolist() == [16 * i for i in range(32)]
+    assert not accesses.shared[0].any()
+    assert accesses.shared.shape == accesses.addresses.shape

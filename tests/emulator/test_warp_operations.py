@@ -44,6 +44,22 @@ def test_shfl_reads_another_lane(name: str) -> None:
     assert e.predicate(0).tolist() == [expected(i)[1] for i in range(32)]
 
 
+def test_match_finds_lanes_with_the_same_value() -> None:
+    e = Experiment(
+        "ISETP.LT.AND P0, PT, R2, 0x18, PT\n@P0 MATCH.ANY R0, R4\n@P0 MATCH.ANY.U64 R1, R4\n"
+        "MATCH.ALL P1, R6, R8\nMATCH.ALL P2, R7, R4"
+    )
+    e.run({2: LANES, 4: LANES % 2, 5: LANES // 8, 8: LANES * 0 + 9})
+    same = [sum(1 << j for j in range(24) if j % 2 == i % 2) for i in range(24)]
+    assert e.register(0).tolist() == same + [0] * 8
+    octet = [same[i] & 0xFF << i // 8 * 8 for i in range(24)]
+    assert e.register(1).tolist() == octet + [0] * 8
+    assert e.register(6).tolist() == [0xFFFF_FFFF] * 32
+    assert e.predicate(1).all()
+    assert not e.predicate(2).any()
+    assert not e.register(7).any()
+
+
 def test_r2ur_takes_the_lowest_lane_that_executes() -> None:
     e = Experiment("ISETP.GE.AND P0, PT, R2, 0x5, PT\n@P0 R2UR UR4, R2\nMOV R3, UR4")
     e.run({2: LANES})
@@ -68,13 +84,13 @@ def test_special_registers_number_threads() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("TEX.LL R0, R2, R4, 0x0, 2D, 0xf", "opcode TEX"),
-        ("HMMA.16816.F32.E4M3 R4, R8, R12, R4", "modifier .E4M3 of HMMA"),
+        ("TEX.LL R0, R2, R4, 0x0, 2D, 0xf", "opcode TEX (there are no textures)"),
+        ("HMMA.884.F32.STEP0 R4, R8, R12, R4", "modifier .884 of HMMA"),
         ("IADD3.FOO R0, R1, R2, R3", "modifier .FOO of IADD3"),
         ("S2R R0, SR_VIRTID", "special register SR_VIRTID"),
         ("LDG.E P0, R0, [R2.64]", "LDG with predicate P0"),
         ("IADD3 R0, R1, c[0x7][0x10], RZ", "constant bank of c[0x7][0x10]"),
-        ("BAR.RED.POPC R0, 0x0", "modifier .RED of BAR"),
+        ("BAR.SCAN 0x0", "modifier .SCAN of BAR"),
         ("IADD3 R0, R1, R2.H0_H0, RZ", "suffix .H0_H0 of operand"),
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...isa.errors import InputError
 from ...isa.program import Program
 from ..kernel import Kernel, Trace
-from . import (  # noqa: F401 - they define opcodes
+from . import (  # noqa: F401 - opcodes
     control,
     conversion,
     double,
@@ -19,6 +19,7 @@ from . import (  # noqa: F401 - they define opcodes
     half,
     integer,
     loadstore,
+    special,
     tensor,
     warp,
 )

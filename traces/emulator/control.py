@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ...isa.program import INSTRUCTION_BYTES, Kind, Operand
-from .fragments import unpack
+from .constants import outside_functions
+from .fragments import CTA_BARRIERS, Warps, pack, unpack
 from .semantics import semantics
 from .step import ZERO, Step
 
+VERDICTS = ("POPC", "OR", "AND")  # of BAR.RED
 ANY_BARRIER = -1  # WARPSYNC waits at no convergence barrier
 
 
@@ -34,11 +36,39 @@ def bra(s: Step) -> None:
     fragments.jump(s.warps[~taken], s.bound.index + 1)
 
 
-@semantics("CALL", modifiers="REL NOINC", destination=False, control=True)
+@semantics("BRX", destination=False, control=True)
+def brx(s: Step) -> None:
+    """Jumps by a number of bytes in registers, counted from behind the instruction and a constant.
+
+    Jump tables hold offsets in the code of the kernel, which begins at address zero.
+    """
+    start, distance = s.sources
+    following = s.instruction.pc + INSTRUCTION_BYTES
+    s.go_each(s.wide(start).view(np.int64) + s.wide(distance).view(np.int64) + following)
+
+
+@semantics("LEPC")
+def lepc(s: Step) -> None:
+    """The address of the instruction itself."""
+    s.write_wide(np.full((1, 1), s.instruction.pc, np.uint64))
+
+
+@semantics("CALL", modifiers="REL ABS NOINC", destination=False, control=True)
 def call(s: Step) -> None:
     """Jumps to a subroutine; the return address is already in registers."""
-    assert s.instruction.target is not None
+    if s.instruction.target is None:
+        return call_register(s)
     s.go(s.instruction.target)
+
+
+def call_register(s: Step) -> None:
+    """Jumps to the address in a register pair; functions outside the program are errors."""
+    target = np.broadcast_to(s.wide(s.sources[0]).view(np.int64), s.executed.shape)
+    names = dict(outside_functions(s.state.launch.program).values())
+    outside = s.executed & np.isin(target, list(names))
+    if outside.any():
+        s.fault(outside, lambda r, i: f"calls {names[int(target[r, i])]}, which is not emulated")
+    s.go_each(target)
 
 
 @semantics("RET", modifiers="REL NODEC", destination=False, control=True)
@@ -108,11 +138,50 @@ def warpsync(s: Step) -> None:
     fragments.wait(s.warps, wanted, ANY_BARRIER)
 
 
-@semantics("BAR", modifiers="SYNC DEFER_BLOCKING", destination=False, control=True)
+@semantics(
+    "BAR",
+    modifiers=f"SYNC ARV RED {' '.join(VERDICTS)} DEFER_BLOCKING",
+    destination=False,
+    control=True,
+)
 def bar(s: Step) -> None:
-    """Waits until all live threads of the CTA arrive at the numbered barrier."""
-    s.state.fragments.wait_for_cta(s.warps, s.sources[0].bits)
+    """Waits at a numbered barrier of the CTA until all live threads, or a number, arrive.
+
+    ARV arrives and goes on. RED combines a predicate of all threads, for B2R to read.
+    """
+    fragments = s.state.fragments
+    barrier, threads = barrier_and_threads(s)
+    if s.has("ARV"):
+        fragments.announce(s.warps, barrier)
+        s.go(s.instruction.pc + INSTRUCTION_BYTES)
+    else:
+        votes = s.predicate(s.bound.inputs[0]) if s.has("RED") else np.zeros((1, 1), np.bool)
+        fragments.wait_for_cta(s.warps, barrier, threads, pack(s.executed & votes))
+        s.state.verdict[s.warps] = next((i for i, m in enumerate(VERDICTS) if s.has(m)), 0)
     s.open_cta_barriers()
+
+
+@semantics("B2R", modifiers="RESULT")
+def b2r(s: Step) -> None:
+    """The result of the last BAR.RED: how many predicates held, and whether the verdict does."""
+    votes, lanes = s.state.fragments.tally[s.warps].T
+    holds = np.choose(s.state.verdict[s.warps], [votes > 0, votes > 0, votes == lanes])
+    s.write(votes.astype(np.uint32)[:, None])
+    s.output(0, holds[:, None])
+
+
+def barrier_and_threads(s: Step) -> tuple[Warps, Warps]:
+    """Number of each warp's CTA barrier and of the threads that it waits for, 0 for all.
+
+    Where both are the same register, the threads are in its upper half.
+    """
+    number, *others = s.sources
+    barrier = s.one_each(s.raw(number)).astype(np.int64) % CTA_BARRIERS
+    if not others:
+        return barrier, np.zeros_like(barrier)
+    threads = s.one_each(s.raw(others[0])).astype(np.int64)
+    packed = others[0].kind is Kind.REGISTER and others[0].index == number.index
+    return barrier, (threads >> 16 if packed else threads) & 0xFFF
 
 
 @semantics("YIELD", "NANOSLEEP", destination=False, control=True)

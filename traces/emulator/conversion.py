@@ -1,4 +1,4 @@
-"""Conversions between integers and floating point, and rounding to integral values."""
+"""Conversions between number formats, and rounding to integral values."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from ...isa.program import Operand
 from .double import double, write_double
 from .floating import ROUNDING, Doubles, odd_sum, rounding, to_float
+from .half import half, write_half
 from .semantics import semantics
 from .step import LOW, Step, Wide, Words
 
@@ -18,6 +19,7 @@ INTEGRAL: dict[str, Callable[[Doubles], Doubles]] = {
     "FLOOR": np.floor,
     "RN": np.rint,
 }
+UPPER = "H1 H1_H1 H0_H0"  # suffixes of a binary16 operand
 
 
 def integral(s: Step, value: Doubles) -> Doubles:
@@ -36,7 +38,7 @@ def narrow(s: Step, operand: Operand) -> Words:
 @semantics(
     "I2F",
     "I2FP",
-    modifiers=f"F32 F64 U64 S64 U32 S32 U16 S16 U8 S8 {ROUNDING}",
+    modifiers=f"F16 F32 F64 U64 S64 U32 S32 U16 S16 U8 S8 {ROUNDING}",
     suffixes="B0 B1 B2 B3 H0 H1",
 )
 def i2f(s: Step) -> None:
@@ -53,16 +55,23 @@ def i2f(s: Step) -> None:
     unsigned = s.has("U32") or s.has("U16") or s.has("U8")
     number = value if unsigned else value.view(np.int32)
     exact = number.astype(np.float64)
-    if s.has("F64"):
-        return write_double(s, exact)
-    s.write_float(to_float(exact, rounding(s)))
+    write_rounded(s, exact)
 
 
 def i2f_long(s: Step, value: Wide) -> None:
     """Converts a 64-bit integer."""
     if s.has("F64"):
         return write_double(s, (value.view(np.int64) if s.has("S64") else value).astype(np.float64))
-    s.write_float(to_float(odd_double(value, s.has("S64")), rounding(s)))
+    write_rounded(s, odd_double(value, s.has("S64")))
+
+
+def write_rounded(s: Step, value: Doubles) -> None:
+    """Round to the floating-point type that the modifiers name, binary32 by default."""
+    if s.has("F64"):
+        return write_double(s, value)
+    if s.has("F16"):
+        return write_half(s, value, rounding(s))
+    s.write_float(to_float(value, rounding(s)))
 
 
 def odd_double(value: Wide, is_signed: bool) -> Doubles:
@@ -74,17 +83,48 @@ def odd_double(value: Wide, is_signed: bool) -> Doubles:
     return np.where(negative, -total, total)
 
 
-@semantics("F2I", modifiers="FTZ U64 S64 U32 S32 NTZ F32 F64 " + " ".join(INTEGRAL))
+@semantics("F2F", modifiers=f"F16 F32 F64 FTZ {ROUNDING}", suffixes=UPPER)
+def f2f(s: Step) -> None:
+    """Converts between binary16, binary32 and binary64; the first type is that of the result."""
+    result, source = [m for m in s.instruction.modifiers if m in ("F16", "F32", "F64")]
+    value = number_of(s, source)
+    if result == "F64":
+        return write_double(s, value)
+    if result == "F16":
+        return write_half(s, value, rounding(s))
+    s.write_float(to_float(value, rounding(s)))
+
+
+def number_of(s: Step, kind: str) -> Doubles:
+    """The source of a type, exactly."""
+    (operand,) = s.sources
+    if kind == "F64":
+        return double(s, operand)
+    return half(s, operand) if kind == "F16" else s.floating(operand).astype(np.float64)
+
+
+def source_type(s: Step) -> str:
+    """The floating-point type that the modifiers name, binary32 by default."""
+    return next((m for m in s.instruction.modifiers if m in ("F16", "F64")), "F32")
+
+
+INTEGER_TYPES = {f"{sign}{bits}": (sign, bits) for sign in "US" for bits in (64, 32, 16, 8)}
+
+
+@semantics(
+    "F2I",
+    modifiers=f"FTZ NTZ F16 F32 F64 {' '.join(INTEGER_TYPES)} {' '.join(INTEGRAL)}",
+    suffixes=UPPER,
+)
 def f2i(s: Step) -> None:
-    """Converts binary32 or binary64 to an integer, to the nearest one that exists.
+    """Converts to an integer, to the nearest one that exists.
 
     NaN becomes the integer with only the highest bit set, with NTZ zero.
     """
-    (a,) = s.sources
-    value = double(s, a) if s.has("F64") else s.floating(a).astype(np.float64)
-    bits = 64 if s.has("U64") or s.has("S64") else 32
-    unsigned = s.has("U32") or s.has("U64")
-    low, top = (0, 2**bits - 1) if unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    value = number_of(s, source_type(s))
+    name = next((m for m in s.instruction.modifiers if m in INTEGER_TYPES), "S32")
+    sign, bits = INTEGER_TYPES[name]
+    low, top = (0, 2**bits - 1) if sign == "U" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     number = integral(s, value)
     result = np.where(number > 0, number, 0).astype(np.uint64)
     result = np.where(number < 0, np.maximum(number, low).astype(np.int64).view(np.uint64), result)
@@ -94,8 +134,13 @@ def f2i(s: Step) -> None:
     return s.write_wide(result) if bits == 64 else s.write((result & LOW).astype(np.uint32))
 
 
-@semantics("FRND", modifiers="FTZ " + " ".join(INTEGRAL))
+@semantics("FRND", modifiers="FTZ F16 F32 F64 " + " ".join(INTEGRAL), suffixes=UPPER)
 def frnd(s: Step) -> None:
-    """Rounds to an integral value that stays binary32."""
-    value = s.floating(s.sources[0]).astype(np.float64)
-    s.write_float(integral(s, value).astype(np.float32))
+    """Rounds to an integral value of the same type."""
+    kind = source_type(s)
+    value = integral(s, number_of(s, kind))
+    if kind == "F64":
+        return write_double(s, value)
+    if kind == "F16":
+        return write_half(s, value)
+    s.write_float(value.astype(np.float32))

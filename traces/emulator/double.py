@@ -1,4 +1,4 @@
-"""Binary64 arithmetic and conversions from and to it."""
+"""Binary64 arithmetic."""
 
 from __future__ import annotations
 
@@ -105,18 +105,21 @@ def directed(nearest: Doubles, error: Doubles, mode: str) -> Doubles:
     return np.where(up & (error > 0), above, np.where(down & (error < 0), below, nearest))
 
 
-@semantics("DSETP", modifiers=f"{FLOAT_TESTS} AND OR XOR", destination=False)
+@semantics("DSETP", modifiers=f"{FLOAT_TESTS} AND OR XOR MIN MAX", destination=False)
 def dsetp(s: Step) -> None:
     """Compares; names that end in U also hold for unordered numbers."""
     a, b = (double(s, o) for o in s.sources)
+    if s.has("MIN") or s.has("MAX"):
+        return select_extreme(s, a, b)
     compare(s, float_test(s.instruction.modifiers, a, b))
 
 
-@semantics("F2F", modifiers="F32 F64 FTZ")
-def f2f(s: Step) -> None:
-    """Converts between binary32 and binary64; the first type is that of the result."""
-    (a,) = s.sources
-    types = [m for m in s.instruction.modifiers if m in ("F32", "F64")]
-    if types[0] == "F64":
-        return write_double(s, s.floating(a).astype(np.float64))
-    s.write_float(double(s, a).astype(np.float32))
+def select_extreme(s: Step, a: Doubles, b: Doubles) -> None:
+    """Whether the first number is the smaller or larger one, and whether both are NaNs.
+
+    A NaN loses and -0 is below +0. Compilers quieten the second source where both are NaNs.
+    """
+    zero = (a == b) & (np.signbit(a) == s.has("MIN"))
+    first = (a < b if s.has("MIN") else a > b) | zero | np.isnan(b)
+    s.output(0, first & ~np.isnan(a) & s.input(0, True))
+    s.output(1, np.isnan(a) & np.isnan(b))

@@ -16,6 +16,7 @@ Bits = NDArray[np.uint32]  # lane masks, bit i = lane i
 Warps = NDArray[np.int64]
 
 SLICE = 256  # control instructions a fragment may run before others of lower PC or turn go first
+CTA_BARRIERS = 16
 NOTHING = np.iinfo(np.int64).max  # key of a warp with no runnable fragment
 
 
@@ -54,6 +55,10 @@ class Fragments:
         self.status = np.zeros((warps, 32), np.uint8)
         self.wanted = np.zeros((warps, 32), np.uint32)  # lanes a joining fragment waits for
         self.barrier = np.zeros((warps, 32), np.int64)  # register of a BSYNC, number of a BAR
+        self.threads = np.zeros((warps, 32), np.int64)  # that a BAR waits for, 0: all of the CTA
+        self.votes = np.zeros((warps, 32), np.uint32)  # lanes whose predicate a BAR is to combine
+        self.tally = np.zeros((warps, 2), np.int64)  # votes and lanes when a BAR last opened
+        self.announced = np.zeros((warps, CTA_BARRIERS), np.int64)  # arrivals without waiting
         self.slot = np.zeros(warps, np.int64)  # the fragment each warp runs next
         self.key = np.full(warps, NOTHING, np.int64)
         everyone = np.arange(warps)
@@ -160,21 +165,44 @@ class Fragments:
             self.place(warps, merged, pc + 1, age)
             complete &= ~group
 
-    def wait_for_cta(self, warps: Warps, barrier: int) -> None:
-        """Block the current fragments at a barrier of their CTAs."""
+    def wait_for_cta(self, warps: Warps, barrier: Warps, threads: Warps, votes: Bits) -> None:
+        """Block the current fragments at a barrier of their CTAs, for some threads or all (0)."""
         slots = self.slot[warps]
         self.status[warps, slots] = Status.CTA_BARRIER
         self.barrier[warps, slots] = barrier
+        self.threads[warps, slots] = threads
+        self.votes[warps, slots] = votes
+
+    def announce(self, warps: Warps, barrier: Warps) -> None:
+        """Count the current fragments as arrived at a barrier without blocking them."""
+        lanes = self.lanes[warps, self.slot[warps]]
+        self.announced[warps, barrier] += self._arrivals(warps, lanes)
+
+    def _arrivals(self, warps: Warps, lanes: Bits) -> NDArray[np.int64]:
+        """Threads that some lanes of warps count as: all 32 if no live one is missing."""
+        counts = np.asarray(np.bitwise_count(lanes), np.int64)
+        return np.where((lanes != 0) & (lanes == self.alive(warps)), 32, counts)
 
     def open_cta_barriers(self, ctas: NDArray[np.int64], warps_per_cta: int) -> None:
-        """Let the CTAs go on whose live lanes are all at one barrier."""
+        """Let those go on at whose barrier all live threads of the CTA are, or as many as named."""
         warps = (ctas[:, None] * warps_per_cta + np.arange(warps_per_cta)).reshape(-1)
         waiting = (self.status[warps] == Status.CTA_BARRIER) & (self.lanes[warps] != 0)
         for barrier in np.unique(self.barrier[warps][waiting]):
             here = waiting & (self.barrier[warps] == barrier)
             arrived = any_lane(np.where(here, self.lanes[warps], np.uint32(0)))
-            complete = (arrived == self.alive(warps)).reshape(-1, warps_per_cta).all(axis=1)
-            rows, slots = np.nonzero(here & np.repeat(complete, warps_per_cta)[:, None])
+            present = self._arrivals(warps, arrived) + self.announced[warps, barrier]
+            present = present.reshape(-1, warps_per_cta).sum(axis=1)
+            wanted = np.where(here, self.threads[warps], 0).reshape(len(ctas), -1).max(axis=1)
+            everyone = (arrived == self.alive(warps)).reshape(-1, warps_per_cta).all(axis=1)
+            complete = np.where(wanted > 0, present >= wanted, everyone)
+            opened = np.repeat(complete, warps_per_cta)
+            votes = any_lane(np.where(here, self.votes[warps], np.uint32(0)))
+            tally = np.bitwise_count(np.stack((votes, arrived), axis=1)).astype(np.int64)
+            tally = tally.reshape(-1, warps_per_cta, 2).sum(axis=1)
+            tally = np.repeat(tally, warps_per_cta, axis=0)
+            self.announced[warps[opened], barrier] = 0
+            rows, slots = np.nonzero(here & opened[:, None])
+            self.tally[warps[rows]] = tally[rows]
             self.status[warps[rows], slots] = Status.RUNNING
             self.pc[warps[rows], slots] += 1
             self.choose(np.unique(warps[rows]))

@@ -186,6 +186,26 @@ def plop3(s: Step) -> None:
         s.write_predicate(operand, result)
 
 
+@semantics("P2R")
+def p2r(s: Step) -> None:
+    """Puts the predicates of a mask into the same bits of a word and keeps its other bits."""
+    kept, mask = (s.integer(o) for o in s.sources)
+    bits = s.state.predicates[:PT, s.rows].astype(np.uint32)
+    places = np.arange(PT, dtype=np.uint32)[:, None, None]
+    s.write((kept & ~mask) | (np.bitwise_or.reduce(bits << places) & mask))
+
+
+@semantics("R2P", destination=False)
+def r2p(s: Step) -> None:
+    """Takes the predicates of a mask from the same bits of a word."""
+    word, mask = s.sources
+    value = s.integer(word)
+    for index in range(PT):
+        if mask.bits >> index & 1:
+            holds = (value >> np.uint32(index) & np.uint32(1)).astype(np.bool)
+            s.write_predicate(Operand(Kind.PREDICATE, f"P{index}", index), holds)
+
+
 def compare(s: Step, holds: Lanes) -> None:
     """Write a comparison and its opposite, each combined with the predicate input."""
     combine = next(COMBINATIONS[m] for m in s.instruction.modifiers if m in COMBINATIONS)
@@ -293,21 +313,42 @@ def sgxt(s: Step) -> None:
     s.write((signed(shifted) >> np.minimum(drop, np.uint32(31)).view(np.int32)).view(np.uint32))
 
 
-@semantics("P2R")
-def p2r(s: Step) -> None:
-    """Packs P0 to P6 into the bits that a mask selects; the other bits are the operand's."""
-    value, mask = (s.integer(o) for o in s.sources)
-    register = np.zeros((1, 1), np.uint32)
-    for number, predicate in enumerate(s.state.predicates[:PT]):
-        register = register | predicate[s.rows].astype(np.uint32) << np.uint32(number)
-    s.write((value & ~mask) | (register & mask))
+def fields(value: Words, bits: int, is_signed: bool) -> NDArray[np.int64]:
+    """The parts of a word, lowest first, along a new last axis."""
+    shifts = np.arange(0, 32, bits, dtype=np.uint32)
+    parts = (value[..., None] >> shifts & np.uint32((1 << bits) - 1)).astype(np.int64)
+    sign = 1 << (bits - 1)
+    return (parts ^ sign) - sign if is_signed else parts
 
 
-@semantics("R2P", destination=False)
-def r2p(s: Step) -> None:
-    """Sets those of P0 to P6 that a mask selects from the bits of a register."""
-    value, mask = s.sources
-    for number in range(PT):
-        if mask.bits >> number & 1:
-            bit = s.integer(value) >> np.uint32(number) & np.uint32(1)
-            s.write_predicate(Operand(Kind.PREDICATE, f"P{number}", number), bit.astype(np.bool))
+@semantics("IDP", modifiers="4A 2A LO HI S8 U8 S16 U16")
+def idp(s: Step) -> None:
+    """Adds the products of the bytes of two words, or of two halves and two bytes, to a third."""
+    a, b, c = (s.integer(o) for o in s.sources)
+    first, second = [m for m in s.instruction.modifiers if m[0] in "SU"]
+    octets = fields(b, 8, second[0] == "S")
+    if s.has("2A"):
+        octets = octets[..., 2:] if s.has("HI") else octets[..., :2]
+    products = fields(a, int(first[1:]), first[0] == "S") * octets
+    s.write(c + products.sum(axis=-1).astype(np.uint32))
+
+
+@semantics("VABSDIFF", modifiers="U32 S32")
+def vabsdiff(s: Step) -> None:
+    """Adds the distance of two integers to a third."""
+    a, b, c = (s.integer(o) for o in s.sources)
+    if not s.has("U32"):
+        bias = np.uint32(1 << 31)
+        a, b = a ^ bias, b ^ bias
+    s.write(np.maximum(a, b) - np.minimum(a, b) + c)
+
+
+@semantics("VABSDIFF4", modifiers="U8 S8 ACC")
+def vabsdiff4(s: Step) -> None:
+    """Distances of the bytes of two words; with ACC their sum and a third word."""
+    a, b, c = (s.integer(o) for o in s.sources)
+    distances = abs(fields(a, 8, s.has("S8")) - fields(b, 8, s.has("S8")))
+    if s.has("ACC"):
+        return s.write(c + distances.sum(axis=-1).astype(np.uint32))
+    places = np.arange(0, 32, 8, dtype=np.int64)
+    s.write((distances << places).sum(axis=-1).astype(np.uint32))

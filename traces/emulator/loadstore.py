@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...isa.program import Kind, Operand, Space
+from .constants import WINDOW_ADDRESSES, WINDOW_BYTES
 from .fragments import Warps
+from .half import double_to_half, half_to_double
 from .memory import Memory
 from .semantics import semantics
-from .step import Floats, Step, Words, flush
+from .step import Floats, Lanes, Step, Wide, Words, flush
+from .tensor import transposed
 
 Address = NDArray[np.int64]
 
@@ -20,22 +24,12 @@ CACHING = (
     "E SYS CTA GPU SM STRONG WEAK CONSTANT MMIO EF EL LU EU NA U BYPASS ZD LTC64B LTC128B LTC256B"
 )
 WIDTHS = "U8 S8 U16 S16 32 64 128"
+ROWS, ROW_BYTES = 8, 16  # of the matrices that LDSM reads
 PARTS: dict[str, type[np.integer[Any]]] = {
     "U8": np.uint8,
     "S8": np.int8,
     "U16": np.uint16,
     "S16": np.int16,
-}
-SPACES = {
-    "LDG": Space.GLOBAL,
-    "STG": Space.GLOBAL,
-    "RED": Space.GLOBAL,
-    "ATOMG": Space.GLOBAL,
-    "LDS": Space.SHARED,
-    "STS": Space.SHARED,
-    "ATOMS": Space.SHARED,
-    "LDL": Space.LOCAL,
-    "STL": Space.LOCAL,
 }
 
 
@@ -50,7 +44,7 @@ def width(s: Step) -> int:
     return words * np.dtype(part(s)).itemsize
 
 
-def address_of(s: Step, operand: Operand) -> Address:
+def address_of(s: Step, operand: Operand, space: Space) -> Address:
     """Byte address of each lane: register, uniform register and constant offset.
 
     A 64-bit global address takes register pairs; anything else is a 32-bit number.
@@ -63,49 +57,144 @@ def address_of(s: Step, operand: Operand) -> Address:
         total = total + base * scale
     if operand.uniform is not None:
         total = total + s.uniform(operand.uniform).astype(np.int64)
-        if "E" in s.instruction.modifiers:
+        if s.has("E") and space is not Space.SHARED:
             total = total + (s.uniform(operand.uniform, 1).astype(np.int64) << 32)
     return total
 
 
-def locate(s: Step, size: int) -> tuple[Memory, Address]:
-    """Memory and offsets of an access, checked in all lanes that execute; 0 in the others."""
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some lanes of an access and where in one memory they go; offset 0 in the other lanes."""
+
+    memory: Memory
+    offset: Address
+    lanes: Lanes
+
+
+def locate(s: Step, size: int) -> list[Piece]:
+    """Where an access goes, checked in all lanes that execute.
+
+    A generic access has a piece for each memory: the shared and the local one are behind windows
+    of the address space.
+    """
     operand = next(o for o in s.instruction.operands if o.kind is Kind.ADDRESS)
-    memory = s.state.memories[SPACES[s.instruction.opcode]]
-    address = address_of(s, operand)
+    address = address_of(s, operand, s.instruction.space)
     s.addresses = np.where(s.executed, address, 0)
-    misaligned = s.executed & (address & (size - 1) != 0)
+    if s.instruction.space is not Space.GENERIC:
+        return [piece(s, s.instruction.space, address, size, s.executed)]
+    pieces, remaining = [], s.executed
+    for space, start in WINDOW_ADDRESSES.items():
+        inside = s.executed & in_window(address, space)
+        if inside.any():
+            pieces.append(piece(s, space, address, size, inside, start))
+            remaining = remaining & ~inside
+    return [piece(s, Space.GLOBAL, address, size, remaining), *pieces]
+
+
+@semantics("QSPC", modifiers="E G S L")
+def query_space(s: Step) -> None:
+    """Tells whether a generic address is in global, shared or local memory."""
+    address = address_of(s, s.sources[0], Space.GENERIC)
+    shared, local = (in_window(address, space) for space in (Space.SHARED, Space.LOCAL))
+    holds = shared if s.has("S") else local if s.has("L") else ~(shared | local)
+    s.output(0, holds)
+    s.write(holds.astype(np.uint32))
+
+
+def in_window(address: Address, space: Space) -> Lanes:
+    """Whether generic addresses are behind the window of a memory."""
+    start = WINDOW_ADDRESSES[space]
+    return (address >= start) & (address < start + WINDOW_BYTES)
+
+
+def piece(
+    s: Step, space: Space, address: Address, size: int, lanes: Lanes, start: int = 0
+) -> Piece:
+    """The lanes of an access that go to one memory, checked; `start` is where its window begins."""
+    memory, name = s.state.memories[space], space.name.lower()
+    misaligned = lanes & (address & (size - 1) != 0)
     if misaligned.any():
-        s.fault(misaligned, lambda r, i: f"address {address[r, i]:#x} is not a multiple of {size}")
-    offset, allowed = memory.locate(s.warps, address, size)
-    outside = s.executed & ~allowed
+        what = f"is not a multiple of {size}"
+        s.fault(misaligned, lambda r, i: f"{name} address {address[r, i]:#x} {what}")
+    offset, allowed = memory.locate(s.warps, address - start, size)
+    outside = lanes & ~allowed
     if outside.any():
-        s.fault(outside, lambda r, i: f"address {address[r, i]:#x} is outside any allocation")
-    return memory, offset if s.everyone else np.where(s.executed, offset, 0)
+        what = "is outside any allocation"
+        s.fault(outside, lambda r, i: f"{name} address {address[r, i]:#x} {what}")
+    return Piece(memory, offset if lanes.all() else np.where(lanes, offset, 0), lanes)
 
 
-@semantics("LDG", "LDS", "LDL", modifiers=f"{CACHING} {WIDTHS}", predicates=False)
+@semantics("LD", "LDG", "LDS", "LDL", modifiers=f"{CACHING} {WIDTHS}", predicates=False)
 def load(s: Step) -> None:
     """Reads up to four consecutive words; parts of a word are extended to 32 bits."""
     size, element = width(s), part(s)
-    memory, offset = locate(s, size)
-    values = memory.data.view(element)
-    first = offset // np.dtype(element).itemsize
-    s.write(*(values[first + i].astype(np.uint32) for i in range(max(1, size // 4))))
+    first, *others = locate(s, size)
+    words = fetch(first, size, element)
+    for other in others:
+        found = fetch(other, size, element)
+        words = [np.where(other.lanes, new, old) for new, old in zip(found, words, strict=True)]
+    s.write(*words)
+
+
+def fetch(where: Piece, size: int, element: type[np.integer[Any]]) -> list[Words]:
+    """The words of an access, or its part of a word extended to 32 bits."""
+    values = where.memory.data.view(element)
+    first = where.offset // np.dtype(element).itemsize
+    return [values[first + i].astype(np.uint32) for i in range(max(1, size // 4))]
 
 
 @semantics(
-    "STG", "STS", "STL", modifiers=f"{CACHING} {WIDTHS}", destination=False, predicates=False
+    "ST", "STG", "STS", "STL", modifiers=f"{CACHING} {WIDTHS}", destination=False, predicates=False
 )
 def store(s: Step) -> None:
     """Writes up to four consecutive words; where lanes collide, the highest one stays."""
     size, element = width(s), part(s)
-    memory, offset = locate(s, size)
-    values = memory.data.view(element)
-    first = offset[s.executed] // np.dtype(element).itemsize
-    for i in range(max(1, size // 4)):
-        word = np.broadcast_to(s.raw(s.sources[1], i), s.executed.shape)
-        values[first + i] = word[s.executed].astype(element)
+    words = [s.raw(s.sources[1], i) for i in range(max(1, size // 4))]
+    for where in locate(s, size):
+        values = where.memory.data.view(element)
+        first = where.offset[where.lanes] // np.dtype(element).itemsize
+        for i, word in enumerate(words):
+            chosen = np.broadcast_to(word, s.executed.shape)[where.lanes]
+            values[first + i] = chosen.astype(element)
+
+
+@semantics("LDSM", modifiers="16 M88 MT88 2 4", predicates=False)
+def load_matrices(s: Step) -> None:
+    """Reads 8 x 8 matrices of 16-bit elements from shared memory, with MT88 transposed.
+
+    Eight lanes after the other give the addresses of the rows of a matrix.
+    """
+    count = next((int(m) for m in s.instruction.modifiers if m in ("2", "4")), 1)
+    address = address_of(s, s.sources[0], Space.SHARED)
+    s.addresses = np.where(s.executed, address, 0)
+    giving = s.executed & (np.arange(32) < ROWS * count)
+    where = piece(s, Space.SHARED, address, ROW_BYTES, giving)
+    words = where.memory.data.view(np.uint32)
+    results = []
+    for matrix in range(count):
+        row = where.offset[:, ROWS * matrix : ROWS * (matrix + 1), None] // 4
+        found = words[row + np.arange(ROW_BYTES // 4)]
+        results.append(transposed(found) if s.has("MT88") else found.reshape(-1, 32))
+    s.write(*results)
+
+
+@semantics("LDGSTS", modifiers=f"{CACHING} 64 128 ACCESS ZFILL", destination=False)
+def copy(s: Step) -> None:
+    """Copies words from global to shared memory, at once: whoever waits for them finds them.
+
+    With ZFILL, lanes whose predicate fails read nothing and write zeros.
+    """
+    size = width(s)
+    target, source = s.sources
+    from_, to = address_of(s, source, Space.GLOBAL), address_of(s, target, Space.SHARED)
+    s.addresses, s.shared_addresses = (np.where(s.executed, a, 0) for a in (from_, to))
+    reading = s.executed & s.input(0, True)
+    found = fetch(piece(s, Space.GLOBAL, from_, size, reading), size, np.uint32)
+    where = piece(s, Space.SHARED, to, size, s.executed)
+    values = where.memory.data.view(np.uint32)
+    first = where.offset[s.executed] // 4
+    for i, word in enumerate(found):
+        values[first + i] = np.where(reading, word, np.uint32(0))[s.executed]
 
 
 @semantics("LDC", "ULDC", modifiers=WIDTHS, predicates=False)
@@ -129,13 +218,18 @@ def load_constant(s: Step) -> None:
     s.write(*(values[first + i].astype(np.uint32) for i in range(max(1, size // 4))))
 
 
-# Atomics: (old value, operand) -> new value
+# Atomics: (old value, operand) -> new value, on unsigned numbers of 32 or 64 bits
 
-Combine = Callable[[Words, Words], Words]
+Unsigned = NDArray[np.unsignedinteger[Any]]
+Combine = Callable[[Any, Any], Any]
 
 
 def _signed(function: Callable[..., Any]) -> Combine:
-    return lambda old, x: function(old.view(np.int32), x.view(np.int32)).view(np.uint32)
+    def combine(old: Unsigned, x: Unsigned) -> Any:
+        kind = np.int64 if old.itemsize == 8 else np.int32
+        return function(old.view(kind), x.view(kind)).view(old.dtype)
+
+    return combine
 
 
 COMBINE: dict[str, Combine] = {
@@ -152,7 +246,7 @@ COMBINE: dict[str, Combine] = {
 SIGNED: dict[str, Combine] = {"MIN": _signed(np.minimum), "MAX": _signed(np.maximum)}
 
 
-def combine_floats(s: Step) -> Combine:
+def add_floats(s: Step) -> Combine:
     """Addition of binary32, flushing denormals if asked to."""
 
     def add(old: Words, x: Words) -> Words:
@@ -163,12 +257,31 @@ def combine_floats(s: Step) -> Combine:
     return add
 
 
+def add_doubles(old: Wide, x: Wide) -> Any:
+    """Addition of binary64."""
+    return (old.view(np.float64) + x.view(np.float64)).view(np.uint64)
+
+
+def add_halves(old: Words, x: Words) -> Words:
+    """Addition of pairs of binary16."""
+    low, high = (
+        double_to_half(half_to_double(old >> by) + half_to_double(x >> by))
+        for by in (np.uint32(0), np.uint32(16))
+    )
+    return low | high << np.uint32(16)
+
+
 def combination(s: Step) -> Combine:
     """The operation that the modifiers of an atomic name."""
     if s.has("F32"):
-        return combine_floats(s)
+        return add_floats(s)
+    if s.has("F64"):
+        return add_doubles
+    if s.has("F16x2"):
+        return add_halves
     name = next(m for m in s.instruction.modifiers if m in COMBINE)
-    return SIGNED.get(name, COMBINE[name]) if s.has("S32") else COMBINE[name]
+    signed = s.has("S32") or s.has("S64")
+    return SIGNED.get(name, COMBINE[name]) if signed else COMBINE[name]
 
 
 def rounds(offset: Address) -> list[Warps]:
@@ -182,44 +295,60 @@ def rounds(offset: Address) -> list[Warps]:
     return np.split(order[by_rank], np.flatnonzero(np.diff(rank[by_rank])) + 1)
 
 
-ATOMIC = f"{CACHING} {' '.join(COMBINE)} S32 U32 F32 FTZ RN"
+ATOMIC = f"{CACHING} {' '.join(COMBINE)} S32 U32 F32 64 U64 S64 F64 F16x2 FTZ RN"
+
+
+def operands(s: Step) -> list[NDArray[Any]]:
+    """What an atomic combines with memory, each lane's beside the other's."""
+    values = [s.wide(o) if is_wide(s) else s.raw(o) for o in s.sources[1:]]
+    return [np.broadcast_to(value, s.executed.shape).reshape(-1) for value in values]
+
+
+def is_wide(s: Step) -> bool:
+    """Whether an atomic has 64-bit operands."""
+    return not {"64", "U64", "S64", "F64"}.isdisjoint(s.instruction.modifiers)
 
 
 @semantics("RED", modifiers=ATOMIC, destination=False, predicates=False)
 def reduction(s: Step) -> None:
-    """Combines words with memory, lane by lane."""
-    operand = np.broadcast_to(s.raw(s.sources[1]), s.executed.shape)
-    atomic(s, lambda old, chosen: combination(s)(old, operand[s.executed][chosen]))
+    """Combines numbers with memory, lane by lane."""
+    (x,) = operands(s)
+    atomic(s, lambda old, lanes: combination(s)(old, x[lanes]))
 
 
-@semantics("ATOMG", "ATOMS", modifiers=f"{ATOMIC} CAS POPC 32")
+@semantics("ATOM", "ATOMG", "ATOMS", modifiers=f"{ATOMIC} CAS CAST SPIN POPC 32")
 def exchange(s: Step) -> None:
-    """Combines words with memory, lane by lane, and returns what was there before."""
+    """Combines numbers with memory, lane by lane, and returns what was there before.
+
+    CAST tells whether the exchange took place instead.
+    """
     if s.has("POPC"):  # POPC.INC counts lanes
-        return s.write(atomic(s, lambda old, chosen: old + np.uint32(1)))
-    first, *more = (np.broadcast_to(s.raw(o), s.executed.shape) for o in s.sources[1:])
-    x = first[s.executed]
-
-    def swap(old: Words, chosen: Warps) -> Words:
-        return np.where(old == x[chosen], more[0][s.executed][chosen], old)
-
-    if s.has("CAS"):
-        old = atomic(s, swap)
+        return s.write(atomic(s, lambda old, lanes: old + np.uint32(1)).astype(np.uint32))
+    first, *more = operands(s)
+    if s.has("CAS") or s.has("CAST"):
+        old = atomic(s, lambda old, lanes: np.where(old == first[lanes], more[0][lanes], old))
     else:
-        old = atomic(s, lambda old, chosen: combination(s)(old, x[chosen]))
+        old = atomic(s, lambda old, lanes: combination(s)(old, first[lanes]))
     s.output(0, np.full((1, 1), True))
-    s.write(old)
+    if s.has("CAST"):
+        return s.write((old == first.reshape(old.shape)).astype(np.uint32))
+    return s.write_wide(old) if is_wide(s) else s.write(old)
 
 
-def atomic(s: Step, new_value: Callable[[Words, Warps], Words]) -> Words:
-    """Apply `new_value` to memory, one access after the other; the old values."""
-    memory, offset = locate(s, 4)
-    values = memory.data.view(np.uint32)
-    where = offset[s.executed] // 4
-    seen = np.zeros(len(where), np.uint32)
-    for chosen in rounds(where) if len(where) else ():
-        seen[chosen] = values[where[chosen]]
-        values[where[chosen]] = new_value(seen[chosen], chosen)
-    result = np.zeros(s.executed.shape, np.uint32)
-    result[s.executed] = seen
+def atomic(s: Step, new_value: Callable[[Any, Warps], Any]) -> Any:
+    """Apply `new_value` to memory, one access after the other; the old values.
+
+    `new_value` takes what is there and the numbers of the lanes, counted through all warps.
+    """
+    kind = np.uint64 if is_wide(s) else np.uint32
+    size = np.dtype(kind).itemsize
+    result = np.zeros(s.executed.shape, kind)
+    for where in locate(s, size):
+        values = where.memory.data.view(kind)
+        lanes, places = np.flatnonzero(where.lanes), where.offset[where.lanes] // size
+        seen = np.zeros(len(places), kind)
+        for chosen in rounds(places) if len(places) else ():
+            seen[chosen] = values[places[chosen]]
+            values[places[chosen]] = new_value(seen[chosen], lanes[chosen])
+        result[where.lanes] = seen
     return result

@@ -36,6 +36,7 @@ class Recorder:
         self._steps: list[NDArray[np.uint32]] = []
         self._step_warps: list[NDArray[np.int64]] = []
         self._rows: list[NDArray[np.int64]] = []
+        self._shared: list[NDArray[np.int64] | None] = []  # second addresses of the same rows
         self._row_warps: list[NDArray[np.int64]] = []
 
     def record(self, step: Step) -> None:
@@ -49,19 +50,30 @@ class Recorder:
         if step.instruction.access is not Access.NONE:
             assert step.addresses is not None, step.instruction.text
             self._rows.append(step.addresses)
+            self._shared.append(step.shared_addresses)
             self._row_warps.append(step.warps)
 
     def ctas(self, first: int, warps_per_cta: int, pool: PathPool) -> list[Cta]:
         """The CTAs of the batch, the first of them numbered `first`."""
         paths = self._split(self._steps, self._step_warps, np.zeros((0, 3), np.uint32))
         addresses = self._split(self._rows, self._row_warps, NO_ROWS)
+        shared = self._split(self._shared_rows(), self._row_warps, NO_ROWS)
         warps = [
-            Warp(pool.path(path), Accesses(rows, NO_ROWS))
-            for path, rows in zip(paths, addresses, strict=True)
+            Warp(pool.path(path), Accesses(*rows))
+            for path, *rows in zip(paths, addresses, shared, strict=True)
         ]
         return [
             Cta(first + i, tuple(warps[i * warps_per_cta : (i + 1) * warps_per_cta]))
             for i in range(self._warps // warps_per_cta)
+        ]
+
+    def _shared_rows(self) -> list[NDArray[np.int64]]:
+        """Second addresses, zeros where an access has none; nothing without any copy."""
+        if all(rows is None for rows in self._shared):
+            return []
+        return [
+            np.zeros_like(first) if second is None else second
+            for first, second in zip(self._rows, self._shared, strict=True)
         ]
 
     def _split(

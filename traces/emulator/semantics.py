@@ -18,7 +18,7 @@ Handler = Callable[["Step"], None]
 
 PREDICATES = (Kind.PREDICATE, Kind.UNIFORM_PREDICATE)
 ADDRESS_SUFFIXES = frozenset({"64", "U32", "X4", "X8", "X16"})
-NEVER_FALL_THROUGH = ("BRA", "EXIT", "RET")  # unless conditional
+NEVER_FALL_THROUGH = ("BRA", "BRX", "EXIT", "RET")  # unless conditional
 CONVERGENCE_TESTS = frozenset({"DIV", "CONV"})
 
 
@@ -121,7 +121,8 @@ def why_unsupported(instruction: Instruction) -> str:
     """What about an instruction has no semantics here; empty if it can run."""
     meaning = TABLE.get(instruction.opcode)
     if meaning is None:
-        return f"opcode {instruction.opcode}"
+        textures = " (there are no textures)" if instruction.latency_class == "texture" else ""
+        return f"opcode {instruction.opcode}{textures}"
     unknown = [m for m in instruction.modifiers if m not in meaning.modifiers]
     if unknown:
         return f"modifier .{unknown[0]} of {instruction.opcode}"
@@ -163,7 +164,10 @@ def may_fall_through(instruction: Instruction) -> bool:
 
 
 def reachable(program: Program) -> set[int]:
-    """Indices of the instructions that control flow from the entry can reach."""
+    """Indices of the instructions that control flow from the entry can reach.
+
+    Jumps to a register may go anywhere in the program.
+    """
     seen: set[int] = set()
     todo = [0]
     while todo:
@@ -172,8 +176,16 @@ def reachable(program: Program) -> set[int]:
             continue
         seen.add(index)
         instruction = program.instructions[index]
+        if is_indirect(instruction):
+            return set(range(len(program)))
         if instruction.target is not None:
             todo.append(instruction.target // INSTRUCTION_BYTES)
         if may_fall_through(instruction):
             todo.append(index + 1)
     return seen
+
+
+def is_indirect(instruction: Instruction) -> bool:
+    """Whether the target of a jump or call is in registers; that of a return was called from."""
+    called = instruction.opcode == "CALL" and instruction.target is None
+    return called or instruction.opcode == "BRX"

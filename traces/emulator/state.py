@@ -60,6 +60,7 @@ class State:
         self.uniform_predicates = np.zeros((8, self.warps), np.bool)
         self.uniform_predicates[PT] = True
         self.barriers = np.zeros((B_REGISTERS, *lanes), np.uint32)
+        self.verdict = np.zeros(self.warps, np.int64)  # what the last BAR.RED asked for
         self.clock = 0
         self.memories: dict[Space, Memory] = {
             Space.GLOBAL: launch.memory,

@@ -46,6 +46,7 @@ class Step:
         self.unguarded = not conditions
         self.executed = reduce(np.logical_and, conditions, self.active)
         self.addresses: NDArray[np.int64] | None = None  # of a memory access, 0 where not executed
+        self.shared_addresses: NDArray[np.int64] | None = None  # second ones, of a copy
 
     def _conditions(self) -> list[Lanes]:
         """The guard, unless it always holds, and the predicates of a conditional branch."""
@@ -54,7 +55,7 @@ class Step:
         if i.guard != PT or i.guard_negated:
             kind = Kind.UNIFORM_PREDICATE if i.guard_uniform else Kind.PREDICATE
             conditions.append(self.predicate(Operand(kind, "", i.guard, negated=i.guard_negated)))
-        if self.bound.meaning.control:
+        if self.bound.meaning.control and i.opcode != "BAR":
             conditions += [self.predicate(operand) for operand in self.bound.inputs]
         return conditions
 

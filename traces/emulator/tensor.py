@@ -1,181 +1,241 @@
-"""Matrix products of a warp, whose lanes hold fragments of the matrices (PTX ISA, mma).
+"""Matrix products of a warp: D = A B + C on fragments that are spread over its lanes.
 
-Lane l has group g = l / 4 and place t = l % 4. A register of A or B holds `e` neighbouring elements
-of a row of A or a column of B, from e t on; further registers of A alternate between the rows g and
-g + 8 and then go on to the next columns, those of B go on to the next rows.
+Layouts are those of mma.sync in the PTX ISA. Sums of floating-point products are not IEEE 754's:
+groups of products and the accumulator are aligned to the largest exponent, cut off, and added
+without further rounding; the sum becomes binary32 by truncation or binary16 by rounding to nearest
+even (Fasi et al. 2021). How many products and bits, and that zeros do not count and overflow is
+infinite, is what Microsoft's MMA-Sim has for Turing and Ampere.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .half import NAN
+from ...isa.program import Operand
+from .double import NAN as NAN64
+from .double import fused
+from .floating import Doubles, to_float
+from .half import bfloat_to_double, double_to_half, half_to_double
 from .semantics import semantics
-from .step import NAN as FLOAT_NAN
-from .step import Step, Words
+from .step import NAN, Step, Words
 
-Index = NDArray[np.intp]
-Matrix = NDArray[Any]  # shape (warps, rows, columns)
+FRACTION_BITS = 24
+WITHOUT = -10_000  # exponent of a zero, which no sum is aligned to
+OCTETS = 8  # rows of A and columns of B that one register holds
+QUAD = 4  # lanes that share a row of A, or a column of B
 
-LANES = np.arange(32)
-GROUP, PLACE = LANES >> 2, LANES & 3
-SHAPE = re.compile(r"(16|8)(8)(\d+)")
-
-
-def shape(s: Step) -> tuple[int, int, int]:
-    """M, N and K of an instruction such as HMMA.16816.F32."""
-    found = next(SHAPE.fullmatch(m) for m in s.instruction.modifiers if m.isdigit())
-    assert found
-    m, n, k = map(int, found.groups())
-    return m, n, k
+_SHAPE = re.compile(r"(8|16)8(\d+)")
 
 
-def fields(word: Words, bits: int) -> NDArray[np.uint32]:
-    """The elements of words, lowest first; shape (elements, warps, 32)."""
-    count = 32 // bits
-    mask = np.uint32((1 << bits) - 1)
-    return np.stack([word >> np.uint32(bits * i) & mask for i in range(count)])
+@dataclass(frozen=True, slots=True)
+class Type:
+    """What an element of A or B is."""
+
+    bits: int
+    decode: Callable[[Words], NDArray[Any]]
+    exponent: int = 0  # smallest one of a normal number
+    together: int = 8  # products that one sum takes
 
 
-def load(
-    s: Step, source: int, rows: int, columns: int, bits: int, a: bool, decode: Callable[..., Any]
-) -> Matrix:
-    """A (its rows) or B (its columns as rows) from the fragments of all lanes."""
-    count = 32 // bits
-    registers = rows * columns * bits // 1024
-    matrix = np.zeros((len(s.warps), rows, columns), np.uint32)
-    alternate = a and rows == 16
-    for r in range(registers):
-        word = np.broadcast_to(s.raw(s.sources[source], r), (len(s.warps), 32))
-        row = GROUP + 8 * (r & 1) if alternate else GROUP
-        first = count * PLACE + 4 * count * (r >> 1 if alternate else r)
-        for i, values in enumerate(fields(word, bits)):
-            matrix[:, row, first + i] = values
-    result: Matrix = decode(matrix)
-    return result
+def tf32(bits: Words) -> Doubles:
+    """The upper 19 bits of a binary32 number; the others are ignored."""
+    return (bits & np.uint32(0xFFFF_E000)).view(np.float32).astype(np.float64)
 
 
-def places(registers: int, per_register: int) -> list[tuple[Index, Index]]:
-    """Row and column, by lane, of the elements of C and D, one register after another."""
-    result = []
-    for r in range(registers):
-        for i in range(per_register):
-            row = r if per_register == 2 else r >> 1
-            column = i if per_register == 2 else r & 1
-            result.append((GROUP + 8 * row, 2 * PLACE + column))
-    return result
+def signed_bits(width: int) -> Callable[[Words], Doubles]:
+    """Two's complement integers of some bits."""
+    sign = 1 << (width - 1)
+    return lambda bits: ((bits.astype(np.int64) ^ sign) - sign).astype(np.float64)
 
 
-def accumulator(s: Step, rows: int, half: bool) -> tuple[Matrix, list[tuple[Index, Index]]]:
-    """The bits of C, and where its elements lie."""
-    per_register = 2 if half else 1
-    registers = rows * 8 // (32 * per_register)
-    at = places(registers, per_register)
-    matrix = np.zeros((len(s.warps), rows, 8), np.uint32)
-    for r in range(registers):
-        word = np.broadcast_to(s.raw(s.sources[2], r), (len(s.warps), 32))
-        for i, values in enumerate(fields(word, 16) if half else [word]):
-            row, column = at[r * per_register + i]
-            matrix[:, row, column] = values
-    return matrix, at
+def unsigned(bits: Words) -> Doubles:
+    return bits.astype(np.float64)
 
 
-def store(s: Step, matrix: Matrix, at: list[tuple[Index, Index]], half: bool) -> None:
-    """Write the bits of D."""
-    values = [matrix[:, row, column].astype(np.uint32) for row, column in at]
-    if half:
-        pairs = zip(values[::2], values[1::2], strict=True)
-        values = [low | high << np.uint32(16) for low, high in pairs]
-    s.write(*values)
+FLOATS = {
+    "F16": Type(16, half_to_double, -14),
+    "BF16": Type(16, bfloat_to_double, -126),
+    "TF32": Type(32, tf32, -126, together=4),
+}
+INTEGERS = {
+    "S8": Type(8, signed_bits(8)),
+    "U8": Type(8, unsigned),
+    "S4": Type(4, signed_bits(4)),
+    "U4": Type(4, unsigned),
+}
+BIT = Type(1, unsigned)
 
 
-def float16(bits: NDArray[np.uint32]) -> NDArray[np.float64]:
-    """Numbers of half precision."""
-    return bits.astype(np.uint16).view(np.float16).astype(np.float64)
+def shape(s: Step) -> tuple[int, int]:
+    """Rows of A and the length of its rows; B always has eight columns."""
+    match = next(m for m in map(_SHAPE.fullmatch, s.instruction.modifiers) if m)
+    return int(match[1]), int(match[2])
 
 
-def float32(bits: NDArray[np.uint32]) -> NDArray[np.float64]:
-    """Numbers of single precision."""
-    return bits.view(np.float32).astype(np.float64)
+def registers(s: Step, operand: Operand, count: int) -> Words:
+    """Consecutive registers, as (count, warps, 8, 4)."""
+    rows = [np.broadcast_to(s.raw(operand, i), s.executed.shape) for i in range(count)]
+    return np.stack(rows).reshape(count, len(s.warps), OCTETS, QUAD)
 
 
-def bfloat16(bits: NDArray[np.uint32]) -> NDArray[np.float64]:
-    """The upper half of a number of single precision."""
-    return float32(bits << np.uint32(16))
+def elements(word: Words, kind: Type) -> NDArray[Any]:
+    """The numbers in each word, lowest first, along a new last axis."""
+    shifts = np.arange(0, 32, kind.bits, dtype=np.uint32)
+    mask = np.uint32((1 << kind.bits) - 1)
+    return kind.decode(word[..., None] >> shifts & mask)
 
 
-def tf32(bits: NDArray[np.uint32]) -> NDArray[np.float64]:
-    """Single precision without the last 13 bits."""
-    return float32(bits & np.uint32(0xFFFF_E000))
+def factor(s: Step, operand: Operand, rows: int, k: int, kind: Type) -> NDArray[Any]:
+    """A as (warps, rows, k), or the transposed B as (warps, 8, k)."""
+    parts, octets = k * kind.bits // (32 * QUAD), rows // OCTETS
+    words = registers(s, operand, parts * octets).reshape(parts, octets, -1, OCTETS, QUAD)
+    order = elements(words, kind).transpose(2, 1, 3, 0, 4, 5)
+    return order.reshape(len(s.warps), rows, k)
 
 
-@semantics("HMMA", modifiers="16816 1688 1684 F32 F16 BF16 TF32")
+def accumulator(s: Step, operand: Operand, rows: int) -> Words:
+    """Words of C as (warps, rows, 8)."""
+    words = registers(s, operand, rows // OCTETS * 2)
+    words = words.reshape(rows // OCTETS, 2, -1, OCTETS, QUAD).transpose(2, 0, 3, 4, 1)
+    return words.reshape(len(s.warps), rows, OCTETS)
+
+
+def write_matrix(s: Step, value: Words) -> None:
+    """Write the words of D, given as (warps, rows, 8)."""
+    octets = value.shape[1] // OCTETS
+    parts = value.reshape(-1, octets, OCTETS, QUAD, 2).transpose(1, 4, 0, 2, 3)
+    s.write(*parts.reshape(2 * octets, len(s.warps), 32))
+
+
+@semantics("HMMA", modifiers="1688 16816 1684 F32 F16 BF16 TF32", predicates=False)
 def hmma(s: Step) -> None:
-    """D = A B + C in floating point, summed in binary64 and rounded once.
-
-    The hardware aligns and truncates the products of a few elements before it adds them, in a way
-    that is not documented; its results differ in the last bits.
-    """
-    m, n, k = shape(s)
-    bits, decode = 16, float16
-    if s.has("BF16"):
-        decode = bfloat16
-    elif s.has("TF32"):
-        bits, decode = 32, tf32
-    a = load(s, 0, m, k, bits, True, decode)
-    b = load(s, 1, n, k, bits, False, decode)
-    half = not s.has("F32")
-    c, at = accumulator(s, m, half)
-    d = a @ b.transpose(0, 2, 1) + (float16(c) if half else float32(c))
-    if half:
-        rounded = np.where(np.isnan(d), NAN, d.astype(np.float16).view(np.uint16))
-    else:
-        rounded = np.where(np.isnan(d), FLOAT_NAN, d.astype(np.float32).view(np.uint32))
-    store(s, rounded, at, half)
+    """Multiplies matrices of floating-point numbers."""
+    rows, k = shape(s)
+    kind = next((FLOATS[m] for m in s.instruction.modifiers[2:] if m in FLOATS), FLOATS["F16"])
+    a_operand, b_operand, c_operand = s.sources[:3]
+    a = factor(s, a_operand, rows, k, kind)
+    b = factor(s, b_operand, OCTETS, k, kind)
+    if s.has("F32"):
+        c = accumulator(s, c_operand, rows).view(np.float32).astype(np.float64)
+        c = product_sum(a, b, c, kind, -126, truncated)
+        bits = c.astype(np.float32).view(np.uint32)
+        return write_matrix(s, np.where(np.isnan(c), NAN, bits))
+    c = factor(s, c_operand, rows, OCTETS, FLOATS["F16"])
+    bits = double_to_half(product_sum(a, b, c, kind, -14, nearest_half))
+    low, high = bits[..., 0::2], bits[..., 1::2]
+    words = (low | high << np.uint32(16)).reshape(-1, rows // OCTETS, 32)
+    s.write(*words.transpose(1, 0, 2))
 
 
-INTEGERS = {"U8": (8, False), "S8": (8, True), "U4": (4, False), "S4": (4, True)}
+def truncated(value: Doubles) -> Doubles:
+    """binary32 by truncation; numbers beyond its range are infinite."""
+    beyond = abs(value) >= 2.0**128
+    return np.where(beyond, np.copysign(np.inf, value), to_float(value, "RZ"))
+
+
+def nearest_half(value: Doubles) -> Doubles:
+    """binary16 by rounding to nearest even."""
+    return value.astype(np.float16).astype(np.float64)
+
+
+def product_sum(
+    a: Doubles,
+    b: Doubles,
+    c: Doubles,
+    kind: Type,
+    smallest: int,
+    rounded: Callable[[Doubles], Doubles],
+) -> Doubles:
+    """A B + C, in as many sums as the hardware makes; `smallest` is an exponent of C's format."""
+    for first in range(0, a.shape[2], kind.together):
+        x = a[:, :, None, first : first + kind.together]
+        y = b[:, None, :, first : first + kind.together]
+        products = x * y
+        terms = np.concatenate((products, c[..., None]), axis=3)
+        exponents = exponent(x, kind.exponent) + exponent(y, kind.exponent)
+        exponents = np.concatenate((exponents, exponent(c, smallest)[..., None]), axis=3)
+        top = np.where(terms == 0, WITHOUT, exponents).max(axis=3)
+        aligned = np.trunc(np.ldexp(terms, (FRACTION_BITS - top)[..., None]))
+        total = np.ldexp(aligned.sum(axis=3) + 0.0, top - FRACTION_BITS)
+        plain = terms.sum(axis=3)
+        c = np.where(np.isfinite(plain), rounded(total), plain)
+    return c
+
+
+def exponent(value: Doubles, smallest: int) -> NDArray[np.int64]:
+    """Exponents of numbers of a format with denormals."""
+    _, exponents = np.frexp(value)
+    return np.maximum(exponents.astype(np.int64) - 1, smallest)
 
 
 @semantics(
-    "IMMA", modifiers=f"16816 16832 16864 8816 8832 {' '.join(INTEGERS)} SAT", suffixes="ROW COL"
+    "IMMA",
+    modifiers="8816 16816 16832 8832 16864 SAT " + " ".join(INTEGERS),
+    suffixes="ROW COL",
+    predicates=False,
 )
 def imma(s: Step) -> None:
-    """D = A B + C in integers, which wraps or, with SAT, saturates."""
-    m, n, k = shape(s)
-    types = [INTEGERS[name] for name in s.instruction.modifiers if name in INTEGERS]
-    a, b = (
-        load(s, source, rows, k, bits, source == 0, integer(bits, signed))
-        for source, rows, (bits, signed) in ((0, m, types[0]), (1, n, types[-1]))
-    )
-    c, at = accumulator(s, m, False)
-    d = a @ b.transpose(0, 2, 1) + c.view(np.int32).astype(np.int64)
+    """Multiplies matrices of small integers; sums wrap around, with SAT they are clamped."""
+    rows, k = shape(s)
+    kinds = [INTEGERS[m] for m in s.instruction.modifiers if m in INTEGERS]
+    a = factor(s, s.sources[0], rows, k, kinds[0])
+    b = factor(s, s.sources[1], OCTETS, k, kinds[-1])
+    c = accumulator(s, s.sources[2], rows).view(np.int32)
+    total = (a @ b.swapaxes(1, 2)).astype(np.int64) + c
     if s.has("SAT"):
-        d = np.clip(d, -(2**31), 2**31 - 1)
-    store(s, d & 0xFFFF_FFFF, at, False)
+        total = np.clip(total, -(2**31), 2**31 - 1)
+    write_matrix(s, total.astype(np.uint32))
 
 
-def integer(bits: int, signed: bool) -> Callable[[NDArray[np.uint32]], NDArray[np.int64]]:
-    """Decoder of small integers."""
+@semantics(
+    "BMMA",
+    modifiers="88128 168128 168256 XOR AND POPC",
+    suffixes="ROW COL",
+    predicates=False,
+)
+def bmma(s: Step) -> None:
+    """Counts the bits that differ (XOR) or are both set (AND) in rows of A and columns of B."""
+    rows, k = shape(s)
+    a, b = factor(s, s.sources[0], rows, k, BIT), factor(s, s.sources[1], OCTETS, k, BIT)
+    count = a @ b.swapaxes(1, 2)
+    if s.has("XOR"):
+        count = a.sum(axis=2)[:, :, None] + b.sum(axis=2)[:, None, :] - 2 * count
+    c = accumulator(s, s.sources[2], rows)
+    write_matrix(s, count.astype(np.uint32) + c)
 
-    def decode(values: NDArray[np.uint32]) -> NDArray[np.int64]:
-        wide = values.astype(np.int64)
-        return np.where(wide >> (bits - 1) & 1, wide - (1 << bits), wide) if signed else wide
 
-    return decode
+@semantics("DMMA", modifiers="884", predicates=False)
+def dmma(s: Step) -> None:
+    """Multiplies matrices of binary64: a fused multiply-add for each product, in order."""
+    a, b = (wide(registers(s, operand, 2))[0] for operand in s.sources[:2])
+    c = wide(registers(s, s.sources[2], 4)).transpose(1, 2, 3, 0).reshape(-1, OCTETS, OCTETS)
+    for k in range(QUAD):
+        c = fused(a[:, :, None, k], b[:, None, :, k], c, "RN")
+    bits = np.where(np.isnan(c), NAN64, c.view(np.uint64))
+    s.write(*bits.view(np.uint32).reshape(-1, 32, 4).transpose(2, 0, 1))
 
 
-@semantics("MOVM", modifiers="16 MT88")
+def wide(parts: Words) -> Doubles:
+    """binary64 numbers from low and high words that follow each other."""
+    low, upper = parts[0::2].astype(np.uint64), parts[1::2].astype(np.uint64)
+    return (upper << np.uint64(32) | low).view(np.float64)
+
+
+@semantics("MOVM", modifiers="16 MT88", predicates=False)
 def movm(s: Step) -> None:
-    """Transposes the 8 x 8 matrix of halves that a register of the warp holds."""
-    word = np.broadcast_to(s.raw(s.sources[0]), (len(s.warps), 32))
-    matrix = np.zeros((len(s.warps), 8, 8), np.uint32)
-    for i, values in enumerate(fields(word, 16)):
-        matrix[:, 2 * PLACE + i, GROUP] = values
-    low, high = (matrix[:, GROUP, 2 * PLACE + i] for i in (0, 1))
-    s.write(low | high << np.uint32(16))
+    """Transposes an 8 x 8 matrix of 16-bit elements."""
+    words = registers(s, s.sources[0], 1)[0]
+    s.write(transposed(words))
+
+
+def transposed(words: Words) -> Words:
+    """Words of 8 x 8 matrices of 16-bit elements, (warps, 8, 4), after an exchange of the axes."""
+    octets = np.ascontiguousarray(words).view(np.uint16).reshape(-1, OCTETS, OCTETS)
+    turned = np.ascontiguousarray(octets.swapaxes(1, 2))
+    return turned.view(np.uint32).reshape(-1, OCTETS * QUAD)

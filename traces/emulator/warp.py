@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...isa.program import Kind
@@ -53,6 +55,20 @@ def shfl(s: Step) -> None:
     result = np.take_along_axis(value, source.astype(np.int64), axis=1)
     s.output(0, inside)
     s.write(result)
+
+
+@semantics("MATCH", modifiers="ANY ALL U64")
+def match(s: Step) -> None:
+    """The executing lanes with the same value; ALL gives a mask only if all have the same."""
+    source: Any = s.wide(s.sources[0]) if s.has("U64") else s.integer(s.sources[0])
+    value = np.broadcast_to(source, s.executed.shape)
+    equal = (value[:, :, None] == value[:, None, :]) & s.executed[:, None, :]
+    masks = pack(equal.reshape(-1, 32)).reshape(s.executed.shape)
+    if s.has("ALL"):
+        same = masks == s.executed_bits[:, None]
+        s.output(0, same)
+        masks = np.where(same, masks, np.uint32(0))
+    s.write(masks)
 
 
 @semantics("R2UR")
