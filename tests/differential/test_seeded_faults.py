@@ -103,11 +103,11 @@ FAULTS = [
     Fault("increment early", issue, "_raise_counters", "now + COUNTER_VISIBLE", "now + 1"),
     Fault("unit free early", issue, "_send", "now + inst.interval", "now + inst.interval - 1"),
     Fault("IMAD.WIDE holds no port", issue, "_send", "now + 1 + inst.hold", "now + 1"),
-    Fault("yield ignored", lowering, "_distance", "2 if inst.control.yield_ else 1", "1"),
+    Fault("yield ignored", lowering, "distance", "2 if inst.control.yield_ else 1", "1"),
     Fault(
         "long stalls honoured",
         lowering,
-        "_distance",
+        "distance",
         "return issue.unyielded_stall_cycles",
         "return stall",
     ),
