@@ -13,7 +13,7 @@ from warpwise.traces.emulator.constants import constant_banks
 from warpwise.traces.emulator.machine import run_batch
 from warpwise.traces.emulator.memory import GlobalMemory
 from warpwise.traces.emulator.recorder import Recorder
-from warpwise.traces.emulator.semantics import bind
+from warpwise.traces.emulator.semantics import Code
 from warpwise.traces.emulator.state import Launch, State
 
 Words = NDArray[np.uint32]
@@ -62,7 +62,7 @@ class Experiment:
             self.state.registers[index] = np.asarray(values, np.uint32)
         with np.errstate(all="ignore"):
             recorder = Recorder(self.state.warps)
-            run_batch(self.state, bind(self.program), max_steps, recorder)
+            run_batch(self.state, Code(self.program), max_steps, recorder)
         self.buffers.copy_back()
         return recorder
 

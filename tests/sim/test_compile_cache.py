@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from warpwise.sim.compiled import digest_of, record
+from warpwise.isa.compiled import digest_of
+from warpwise.sim.compiled import record
 
 CALLEE = """
 from warpwise.sim.compiled import compiled

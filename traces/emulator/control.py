@@ -6,7 +6,8 @@ import numpy as np
 
 from ...isa.program import INSTRUCTION_BYTES, Kind, Operand
 from .constants import outside_functions
-from .fragments import CTA_BARRIERS, Warps, pack, unpack
+from .convergence import CTA_BARRIERS
+from .fragments import Warps, pack, unpack
 from .semantics import semantics
 from .step import ZERO, Step
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .integer import COMPARISONS, compare
+from .lanes import multiply_add, whole
 from .semantics import semantics
 from .step import SIGN, Floats, Lanes, Step
 
@@ -55,6 +56,9 @@ def to_float(value: Doubles, mode: str = "RN") -> Floats:
 
 def fused(a: Floats, b: Floats, c: Floats, mode: str = "RN") -> Floats:
     """a b + c with one rounding; the product of two binary32 is exact in binary64."""
+    if mode == "RN":
+        shape = np.broadcast_shapes(a.shape, b.shape, c.shape)
+        return np.asarray(multiply_add(*(whole(x, shape) for x in (a, b, c))))
     return to_float(odd_sum(a.astype(np.float64) * b, c.astype(np.float64)), mode)
 
 

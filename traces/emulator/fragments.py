@@ -7,25 +7,14 @@ wait for each other (BSYNC, WARPSYNC), as on the hardware since Volta.
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernel import WARP_SIZE
+from .convergence import FRAGMENTS, NOTHING, SLICE, Status, choose, join, open_barriers
+
 Bits = NDArray[np.uint32]  # lane masks, bit i = lane i
 Warps = NDArray[np.int64]
-
-SLICE = 256  # control instructions a fragment may run before others of lower PC or turn go first
-CTA_BARRIERS = 16
-NOTHING = np.iinfo(np.int64).max  # key of a warp with no runnable fragment
-
-
-class Status(IntEnum):
-    """What a fragment does."""
-
-    RUNNING = 0
-    JOINING = 1  # at BSYNC or WARPSYNC
-    CTA_BARRIER = 2  # at BAR
 
 
 def lowest_lane(lanes: Bits) -> NDArray[np.int64]:
@@ -49,17 +38,18 @@ class Fragments:
 
     def __init__(self, lanes: Bits) -> None:
         warps = len(lanes)
-        self.lanes = np.zeros((warps, 32), np.uint32)
-        self.pc = np.zeros((warps, 32), np.int64)
-        self.age = np.zeros((warps, 32), np.int64)  # control instructions so far
-        self.status = np.zeros((warps, 32), np.uint8)
-        self.wanted = np.zeros((warps, 32), np.uint32)  # lanes a joining fragment waits for
-        self.barrier = np.zeros((warps, 32), np.int64)  # register of a BSYNC, number of a BAR
-        self.threads = np.zeros((warps, 32), np.int64)  # that a BAR waits for, 0: all of the CTA
-        self.votes = np.zeros((warps, 32), np.uint32)  # lanes whose predicate a BAR is to combine
-        self.tally = np.zeros((warps, 2), np.int64)  # votes and lanes when a BAR last opened
-        self.announced = np.zeros((warps, CTA_BARRIERS), np.int64)  # arrivals without waiting
-        self.slot = np.zeros(warps, np.int64)  # the fragment each warp runs next
+        self.table = np.zeros(warps, FRAGMENTS).view(np.recarray)
+        self.lanes = self.table.lanes
+        self.pc = self.table.pc
+        self.age = self.table.age
+        self.status = self.table.status
+        self.wanted = self.table.wanted
+        self.barrier = self.table.barrier
+        self.threads = self.table.threads
+        self.votes = self.table.votes
+        self.tally = self.table.tally
+        self.announced = self.table.announced
+        self.slot = self.table.slot
         self.key = np.full(warps, NOTHING, np.int64)
         everyone = np.arange(warps)
         self.place(everyone, lanes, 0, 0)
@@ -98,11 +88,12 @@ class Fragments:
 
     def choose(self, warps: Warps) -> None:
         """Pick the fragment that each warp runs next."""
-        runnable = (self.lanes[warps] != 0) & (self.status[warps] == Status.RUNNING)
-        key = np.where(runnable, (self.age[warps] // SLICE << 32) | self.pc[warps], NOTHING)
-        slots = key.argmin(axis=1)
-        self.slot[warps] = slots
-        self.key[warps] = key[np.arange(len(warps)), slots]
+        choose(warps, self.table, self.key)
+
+    def advance(self, warps: Warps, instructions: int) -> None:
+        """Let the current fragments go on behind straight-line code."""
+        self.pc[warps, self.slot[warps]] += instructions
+        self.key[warps] += instructions
 
     def jump(self, warps: Warps, pc: int) -> None:
         """Send the current fragments to `pc`."""
@@ -132,7 +123,7 @@ class Fragments:
         self.status[warps, slots] = Status.JOINING
         self.wanted[warps, slots] = wanted | self.lanes[warps, slots]
         self.barrier[warps, slots] = barrier
-        self._join_at(warps, int(self.pc[warps[0], slots[0]]))
+        self.join(warps)
 
     def forget(self, warps: Warps, barrier: int, lanes: Bits) -> None:
         """Stop waiting for `lanes` at one convergence barrier (BREAK)."""
@@ -142,28 +133,7 @@ class Fragments:
 
     def join(self, warps: Warps) -> None:
         """Merge the waiting fragments that are complete, and let them run behind their PC."""
-        for pc in np.unique(self.pc[warps][self._joining(warps)]):
-            self._join_at(warps, int(pc))
-
-    def _joining(self, warps: Warps) -> NDArray[np.bool]:
-        joining: NDArray[np.bool] = self.status[warps] == Status.JOINING
-        occupied: NDArray[np.bool] = self.lanes[warps] != 0
-        return joining & occupied
-
-    def _join_at(self, warps: Warps, pc: int) -> None:
-        here = self._joining(warps) & (self.pc[warps] == pc)
-        lanes = np.where(here, self.lanes[warps], np.uint32(0))
-        arrived = any_lane(lanes)[:, None]
-        wanted = self.wanted[warps] & self.alive(warps)[:, None]
-        complete = here & (wanted & ~arrived == 0)
-        while complete.any():  # one group of each warp a time
-            chosen = wanted[np.arange(len(warps)), complete.argmax(axis=1)]
-            group = complete & (wanted == chosen[:, None])
-            merged = any_lane(np.where(group, lanes, np.uint32(0)))
-            age = np.where(group, self.age[warps], 0).max(axis=1)
-            self.lanes[warps] = np.where(group, np.uint32(0), self.lanes[warps])
-            self.place(warps, merged, pc + 1, age)
-            complete &= ~group
+        join(warps, self.table)
 
     def wait_for_cta(self, warps: Warps, barrier: Warps, threads: Warps, votes: Bits) -> None:
         """Block the current fragments at a barrier of their CTAs, for some threads or all (0)."""
@@ -176,36 +146,13 @@ class Fragments:
     def announce(self, warps: Warps, barrier: Warps) -> None:
         """Count the current fragments as arrived at a barrier without blocking them."""
         lanes = self.lanes[warps, self.slot[warps]]
-        self.announced[warps, barrier] += self._arrivals(warps, lanes)
-
-    def _arrivals(self, warps: Warps, lanes: Bits) -> NDArray[np.int64]:
-        """Threads that some lanes of warps count as: all 32 if no live one is missing."""
-        counts = np.asarray(np.bitwise_count(lanes), np.int64)
-        return np.where((lanes != 0) & (lanes == self.alive(warps)), 32, counts)
+        full = lanes == self.alive(warps)
+        self.announced[warps, barrier] += np.where(full, WARP_SIZE, np.bitwise_count(lanes))
 
     def open_cta_barriers(self, ctas: NDArray[np.int64], warps_per_cta: int) -> None:
         """Let those go on at whose barrier all live threads of the CTA are, or as many as named."""
-        warps = (ctas[:, None] * warps_per_cta + np.arange(warps_per_cta)).reshape(-1)
-        waiting = (self.status[warps] == Status.CTA_BARRIER) & (self.lanes[warps] != 0)
-        for barrier in np.unique(self.barrier[warps][waiting]):
-            here = waiting & (self.barrier[warps] == barrier)
-            arrived = any_lane(np.where(here, self.lanes[warps], np.uint32(0)))
-            present = self._arrivals(warps, arrived) + self.announced[warps, barrier]
-            present = present.reshape(-1, warps_per_cta).sum(axis=1)
-            wanted = np.where(here, self.threads[warps], 0).reshape(len(ctas), -1).max(axis=1)
-            everyone = (arrived == self.alive(warps)).reshape(-1, warps_per_cta).all(axis=1)
-            complete = np.where(wanted > 0, present >= wanted, everyone)
-            opened = np.repeat(complete, warps_per_cta)
-            votes = any_lane(np.where(here, self.votes[warps], np.uint32(0)))
-            tally = np.bitwise_count(np.stack((votes, arrived), axis=1)).astype(np.int64)
-            tally = tally.reshape(-1, warps_per_cta, 2).sum(axis=1)
-            tally = np.repeat(tally, warps_per_cta, axis=0)
-            self.announced[warps[opened], barrier] = 0
-            rows, slots = np.nonzero(here & opened[:, None])
-            self.tally[warps[rows]] = tally[rows]
-            self.status[warps[rows], slots] = Status.RUNNING
-            self.pc[warps[rows], slots] += 1
-            self.choose(np.unique(warps[rows]))
+        if open_barriers(ctas, warps_per_cta, self.table):
+            self.choose((ctas[:, None] * warps_per_cta + np.arange(warps_per_cta)).reshape(-1))
 
 
 def pack(lanes: NDArray[np.bool]) -> Bits:

@@ -13,6 +13,7 @@ from ...isa.program import Kind, Operand, Space
 from .constants import WINDOW_ADDRESSES, WINDOW_BYTES
 from .fragments import Warps
 from .half import double_to_half, half_to_double
+from .lanes import gather, scatter, whole
 from .memory import Memory
 from .semantics import semantics
 from .step import Floats, Lanes, Step, Wide, Words, flush
@@ -111,17 +112,15 @@ def piece(
     s: Step, space: Space, address: Address, size: int, lanes: Lanes, start: int = 0
 ) -> Piece:
     """The lanes of an access that go to one memory, checked; `start` is where its window begins."""
-    memory, name = s.state.memories[space], space.name.lower()
-    misaligned = lanes & (address & (size - 1) != 0)
-    if misaligned.any():
-        what = f"is not a multiple of {size}"
-        s.fault(misaligned, lambda r, i: f"{name} address {address[r, i]:#x} {what}")
-    offset, allowed = memory.locate(s.warps, address - start, size)
-    outside = lanes & ~allowed
-    if outside.any():
-        what = "is outside any allocation"
-        s.fault(outside, lambda r, i: f"{name} address {address[r, i]:#x} {what}")
-    return Piece(memory, offset if lanes.all() else np.where(lanes, offset, 0), lanes)
+    memory = s.state.memories[space]
+    places = address - start if start else address
+    offset, bad = memory.locate(s.warps, places, whole(lanes, address.shape), size)
+    if bad >= 0:
+        row, lane = divmod(bad, address.shape[1])
+        found = address[row, lane]
+        what = f"is not a multiple of {size}" if found & (size - 1) else "is outside any allocation"
+        s.fault_at(row, lane, f"{space.name.lower()} address {found:#x} {what}")
+    return Piece(memory, offset, lanes)
 
 
 @semantics("LD", "LDG", "LDS", "LDL", modifiers=f"{CACHING} {WIDTHS}", predicates=False)
@@ -138,9 +137,10 @@ def load(s: Step) -> None:
 
 def fetch(where: Piece, size: int, element: type[np.integer[Any]]) -> list[Words]:
     """The words of an access, or its part of a word extended to 32 bits."""
+    if element is np.uint32:
+        return list(gather(where.memory.data.view(np.uint32), where.offset, max(1, size // 4)))
     values = where.memory.data.view(element)
-    first = where.offset // np.dtype(element).itemsize
-    return [values[first + i].astype(np.uint32) for i in range(max(1, size // 4))]
+    return [values[where.offset // np.dtype(element).itemsize].astype(np.uint32)]
 
 
 @semantics(
@@ -152,10 +152,9 @@ def store(s: Step) -> None:
     words = [s.raw(s.sources[1], i) for i in range(max(1, size // 4))]
     for where in locate(s, size):
         values = where.memory.data.view(element)
-        first = where.offset[where.lanes] // np.dtype(element).itemsize
+        lanes = whole(where.lanes, where.offset.shape)
         for i, word in enumerate(words):
-            chosen = np.broadcast_to(word, s.executed.shape)[where.lanes]
-            values[first + i] = chosen.astype(element)
+            scatter(values, where.offset // values.itemsize + i, lanes, whole(word, lanes.shape))
 
 
 @semantics("LDSM", modifiers="16 M88 MT88 2 4", predicates=False)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...isa.program import INSTRUCTION_BYTES
 from ..kernel import Cta, Kernel
+from .convergence import NOTHING, Status
 from .errors import EmulationError
-from .fragments import NOTHING, Status, Warps
 from .recorder import PathPool, Recorder
-from .semantics import Bound, bind
+from .semantics import Bound, Code
 from .state import Launch, State
-from .step import Step
+from .step import Group, Step
 
 BATCH_WARPS = 2048  # warps whose CTAs run interleaved: bounds memory, fills numpy's loops
 MAX_STEPS = 10_000_000  # of one batch; a step may serve all its warps
@@ -21,7 +23,7 @@ def run(
     launch: Launch, number: int = 0, max_steps: int = MAX_STEPS, record: bool = True
 ) -> Kernel | None:
     """Execute all CTAs of a launch, change its memory, and return what its warps did."""
-    code = bind(launch.program)
+    code = Code(launch.program)
     pool = PathPool()
     ctas: list[Cta] = []
     size = max(1, BATCH_WARPS // launch.warps_per_cta)
@@ -44,41 +46,46 @@ def run(
     )
 
 
-def run_batch(
-    state: State, code: list[Bound | None], max_steps: int, recorder: Recorder | None
-) -> None:
+def run_batch(state: State, code: Code, max_steps: int, recorder: Recorder | None) -> None:
     """Execute the CTAs of one batch to their end.
 
-    Each step takes the lowest key among all warps and serves every warp that has the same one.
+    Each turn takes the lowest key among all warps and serves every warp that has the same one.
     """
     fragments = state.fragments
     while (key := fragments.key.min()) != NOTHING:
-        if state.clock == max_steps:
+        if state.clock >= max_steps:
             raise EmulationError(report(state, f"is still running after {max_steps} steps"))
-        state.clock += 1
-        warps = np.flatnonzero(fragments.key == key)
-        index = int(key & 0xFFFF_FFFF)
-        bound = code[index] if index < len(code) else None
-        if bound is None:
+        group = Group(fragments, np.flatnonzero(fragments.key == key))
+        block = code.block(int(key & 0xFFFF_FFFF))
+        if not block:
             raise EmulationError(report(state, "ran into bytes that are not reachable code"))
-        if bound.meaning.control:
-            run_control(state, bound, warps, recorder)
+        if block[0].meaning.control:
+            run_control(state, block[0], group, recorder)
         else:
-            step = Step(state, bound, warps)
-            bound.meaning.execute(step)
-            if recorder:
-                recorder.record(step)
-            fragments.pc[warps, fragments.slot[warps]] += 1
-            fragments.key[warps] += 1
+            run_block(state, block, group, recorder)
     if fragments.lanes.any():
         raise EmulationError(report(state, "waits at barriers that cannot open"))
 
 
-def run_control(state: State, bound: Bound, warps: Warps, recorder: Recorder | None) -> None:
+def run_block(
+    state: State, block: Sequence[Bound], group: Group, recorder: Recorder | None
+) -> None:
+    """Execute instructions that keep the lanes of the group together."""
+    for bound in block:
+        state.clock += 1
+        step = Step(state, bound, group)
+        bound.meaning.execute(step)
+        if recorder:
+            recorder.record(step)
+    state.fragments.advance(group.warps, len(block))
+
+
+def run_control(state: State, bound: Bound, group: Group, recorder: Recorder | None) -> None:
     """Execute a control instruction: only the lanes that execute it go where it says."""
-    fragments = state.fragments
+    fragments, warps = state.fragments, group.warps
+    state.clock += 1
     fragments.age[warps, fragments.slot[warps]] += 1
-    step = Step(state, bound, warps)
+    step = Step(state, bound, group)
     if recorder:
         recorder.record(step)
     if step.unguarded:
@@ -87,7 +94,7 @@ def run_control(state: State, bound: Bound, warps: Warps, recorder: Recorder | N
         going = step.executed_bits
         fragments.split(warps, going)
         if going.any():
-            bound.meaning.execute(Step(state, bound, warps[going != 0]))
+            bound.meaning.execute(Step(state, bound, Group(fragments, warps[going != 0])))
     fragments.choose(warps)
 
 

@@ -1,7 +1,9 @@
 """Address spaces: where the bytes of a thread's address are, and whether it may touch them.
 
-Each space is one flat array of bytes. `locate` turns addresses into offsets of that array and
-says which are allowed; the rest of the emulator knows nothing of layouts.
+Each space is one flat array of bytes. `locate` turns the addresses of the lanes that execute into
+offsets of that array, 0 for the others, and names the first lane, counted through all warps, whose
+access is misaligned or outside what it may touch, -1 if none. The rest of the emulator knows
+nothing of layouts.
 """
 
 from __future__ import annotations
@@ -11,9 +13,11 @@ from numpy.typing import NDArray
 
 from ...isa.errors import InputError
 from .errors import EmulationError
+from .lanes import place_in_pages, place_in_windows
 
 Address = NDArray[np.int64]
-Located = tuple[Address, NDArray[np.bool]]
+Lanes = NDArray[np.bool]
+Located = tuple[Address, int]
 
 NOWHERE = np.iinfo(np.int64).min  # limit of a page that no access may touch
 WIDEST = 16  # bytes of the widest access; a space is never smaller
@@ -88,10 +92,11 @@ class GlobalMemory:
         data[: len(self.data)], limits[:old] = self.data, self._limits
         self.data, self._limits = data, limits
 
-    def locate(self, warps: Address, address: Address, size: int) -> Located:
-        offset = address - self.BASE
-        page = np.minimum(offset.view(np.uint64) >> self.PAGE_BITS, len(self._limits) - 1)
-        return offset, offset + size <= self._limits[page]
+    def locate(self, warps: Address, address: Address, lanes: Lanes, size: int) -> Located:
+        located: Located = place_in_pages(
+            address, lanes, size, self.BASE, self.PAGE_BITS, self._limits
+        )
+        return located
 
 
 class SharedMemory:
@@ -102,9 +107,10 @@ class SharedMemory:
         self._stride = -(-size // WIDEST) * WIDEST
         self.data = np.zeros(ctas * self._stride + WIDEST, np.uint8)
 
-    def locate(self, warps: Address, address: Address, size: int) -> Located:
-        inside = (address >= 0) & (address + size <= self._size)
-        return (warps // self._warps_per_cta * self._stride)[:, None] + address, inside
+    def locate(self, warps: Address, address: Address, lanes: Lanes, size: int) -> Located:
+        starts = warps // self._warps_per_cta * self._stride
+        located: Located = place_in_windows(address, lanes, size, self._size, starts, 0)
+        return located
 
 
 class LocalMemory:
@@ -114,10 +120,10 @@ class LocalMemory:
         self.size = -(-size // WIDEST) * WIDEST
         self.data = np.zeros(warps * 32 * self.size + WIDEST, np.uint8)
 
-    def locate(self, warps: Address, address: Address, size: int) -> Located:
-        inside = (address >= 0) & (address + size <= self.size)
-        thread = warps[:, None] * 32 + np.arange(32)
-        return thread * self.size + address, inside
+    def locate(self, warps: Address, address: Address, lanes: Lanes, size: int) -> Located:
+        starts = warps * 32 * self.size
+        located: Located = place_in_windows(address, lanes, size, self.size, starts, self.size)
+        return located
 
 
 Memory = GlobalMemory | SharedMemory | LocalMemory

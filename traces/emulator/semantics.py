@@ -79,6 +79,32 @@ class Bound:
     inputs: tuple[Operand, ...]
 
 
+class Code:
+    """The instructions of a program, bound, in blocks that warps always run to their end."""
+
+    def __init__(self, program: Program) -> None:
+        bound = bind(program)
+        targets = {i.target // INSTRUCTION_BYTES for i in program.instructions if i.target}
+        self._blocks: list[list[Bound]] = [[] for _ in bound]
+        block: list[Bound] = []
+        for index, instruction in reversed(list(enumerate(bound))):
+            if instruction is None:
+                block = []
+                continue
+            block = [instruction] if instruction.meaning.control else [instruction, *block]
+            self._blocks[index] = block
+            if instruction.meaning.control or index in targets:
+                block = []
+
+    def block(self, index: int) -> list[Bound]:
+        """What every warp that comes to an instruction executes from there on.
+
+        It is one control instruction, or others up to the next control instruction or target of a
+        jump, where warps may meet; empty if no warp can come there.
+        """
+        return self._blocks[index] if index < len(self._blocks) else []
+
+
 def bind(program: Program) -> list[Bound | None]:
     """Look up every reachable instruction; None where no warp can come."""
     bound: list[Bound | None] = [None] * len(program)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ...isa.program import INSTRUCTION_BYTES, PT, RZ, URZ, Kind, Operand
 from .errors import EmulationError
-from .fragments import Bits, pack, unpack
+from .fragments import Bits, Fragments, pack, unpack
+from .lanes import result_bits
 from .semantics import Bound
 from .state import State
 
@@ -23,7 +24,18 @@ Wide = NDArray[np.uint64]
 ZERO = np.zeros((1, 1), np.uint32)
 SIGN = np.uint32(0x8000_0000)
 LOW = np.uint64(0xFFFF_FFFF)
-NAN = np.uint32(0x7FFF_FFFF)  # what arithmetic returns for any NaN
+
+
+class Group:
+    """Warps that execute the same instructions together, with the lanes of their fragments."""
+
+    def __init__(self, fragments: Fragments, warps: NDArray[np.int64]) -> None:
+        self.warps = warps
+        contiguous = warps[-1] - warps[0] + 1 == len(warps)
+        self.rows = slice(int(warps[0]), int(warps[-1]) + 1) if contiguous else warps
+        self.active_bits = fragments.lanes[warps, fragments.slot[warps]]
+        self.active = unpack(self.active_bits)
+        self.complete = bool(self.active.all())
 
 
 class Step:
@@ -33,18 +45,17 @@ class Step:
     the vector and the uniform datapath. Results reach only the lanes that execute.
     """
 
-    def __init__(self, state: State, bound: Bound, warps: NDArray[np.int64]) -> None:
+    def __init__(self, state: State, bound: Bound, group: Group) -> None:
         self.state = state
         self.bound = bound
+        self.group = group
         self.instruction = bound.instruction
-        self.warps = warps
-        contiguous = warps[-1] - warps[0] + 1 == len(warps)
-        self.rows = slice(int(warps[0]), int(warps[-1]) + 1) if contiguous else warps
-        self.active_bits = state.fragments.lanes[warps, state.fragments.slot[warps]]
-        self.active = unpack(self.active_bits)
+        self.warps = group.warps
+        self.rows = group.rows
+        self.active_bits = group.active_bits
         conditions = self._conditions()
         self.unguarded = not conditions
-        self.executed = reduce(np.logical_and, conditions, self.active)
+        self.executed = reduce(np.logical_and, conditions, group.active)
         self.addresses: NDArray[np.int64] | None = None  # of a memory access, 0 where not executed
         self.shared_addresses: NDArray[np.int64] | None = None  # second ones, of a copy
 
@@ -67,7 +78,7 @@ class Step:
     @cached_property
     def everyone(self) -> bool:
         """Whether all lanes of all warps of the step execute."""
-        return bool(self.executed.all())
+        return self.group.complete if self.unguarded else bool(self.executed.all())
 
     def has(self, modifier: str) -> bool:
         """Whether the instruction carries a modifier."""
@@ -175,10 +186,7 @@ class Step:
 
     def write_float(self, value: Floats) -> None:
         """Write a binary32 result: NaNs become canonical, SAT clamps, FTZ flushes."""
-        if self.has("SAT"):
-            value = np.where(np.isnan(value), np.float32(0), np.clip(value, 0, 1)) + np.float32(0)
-        bits = np.where(np.isnan(value), NAN, value.view(np.uint32))
-        self.write(flush(bits) if self.has("FTZ") else bits)
+        self.write(result_bits(np.ascontiguousarray(value), self.has("SAT"), self.has("FTZ")))
 
     def output(self, number: int, value: Lanes) -> None:
         """Write the numbered predicate result, if the instruction spells it."""
@@ -240,10 +248,14 @@ class Step:
     def fault(self, bad: Lanes, what: Callable[[int, int], str]) -> None:
         """Raise an error for the first lane of `bad`; `what` describes it for (row, lane)."""
         row, lane = (int(i) for i in np.argwhere(bad)[0])
+        self.fault_at(row, lane, what(row, lane))
+
+    def fault_at(self, row: int, lane: int, what: str) -> None:
+        """Raise an error for a lane of a warp of the step."""
         place = self.state.describe(int(self.warps[row]), lane)
         raise EmulationError(
             f"kernel {self.state.launch.program.name}, {self.instruction.pc:#06x} "
-            f"{self.instruction.text}: {place}: {what(row, lane)}"
+            f"{self.instruction.text}: {place}: {what}"
         )
 
 

@@ -22,8 +22,9 @@ from .double import NAN as NAN64
 from .double import fused
 from .floating import Doubles, to_float
 from .half import bfloat_to_double, double_to_half, half_to_double
+from .lanes import NAN
 from .semantics import semantics
-from .step import NAN, Step, Words
+from .step import Step, Words
 
 FRACTION_BITS = 24
 WITHOUT = -10_000  # exponent of a zero, which no sum is aligned to
