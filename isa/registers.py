@@ -144,17 +144,19 @@ def _fragment(*factors: int) -> int:
 
 
 def _texture(opcode: str, modifiers: Sequence[str], operands: Sequence[Operand]) -> Shape:
-    """Coordinates; scattered (`.SCR`) ones are split evenly over the two source operands."""
+    """Coordinates, handle (B) and level of detail (LL, LB), over the two source operands.
+
+    The first holds the coordinates; scattered ones (SCR) are split evenly with what follows.
+    """
     dimensions = next((DIMENSIONS[o.text] for o in operands if o.text in DIMENSIONS), 0)
     if opcode.startswith("SU"):
         count = max(1, access_bits(opcode, modifiers) // 32)
         return count, (count,)
     if opcode == "TXD":
         return 1, (dimensions, 2 * dimensions, 1)
-    if "SCR" in modifiers:
-        values = dimensions + (not {"LL", "LB"}.isdisjoint(modifiers))
-        return 1, ((values + 1) // 2, max(1, values // 2), 1)
-    return 1, (max(1, dimensions), 1)
+    values = dimensions + ("B" in modifiers) + (not {"LL", "LB"}.isdisjoint(modifiers))
+    first = (values + 1) // 2 if "SCR" in modifiers else max(1, dimensions)
+    return 1, (first, max(1, values - first), 1)
 
 
 def texture_results(operands: Sequence[Operand]) -> tuple[int, int]:

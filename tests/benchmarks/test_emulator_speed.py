@@ -18,10 +18,15 @@ def floats(*shape):
     return np.random.default_rng(1).random(shape, np.float32)
 
 
+MATRICES = [floats(SIDE, SIDE) for _ in range(3)]
 LAUNCHES = {
     "saxpy": (N // 256, 256, [np.int32(N), np.float32(2), floats(N), floats(N)]),
     "reduction": (N // 256, 256, [np.int32(N), floats(N), floats(N // 256)]),
-    "matmul": ((SIDE // 16, SIDE // 16), (16, 16), [np.int32(SIDE), *(floats(SIDE, SIDE) for _ in range(3))]),
+    "matmul": (
+        (SIDE // 16, SIDE // 16),
+        (16, 16),
+        [np.int32(SIDE), *MATRICES],
+    ),
     "collatz": (COLLATZ // 256, 256, [np.int32(COLLATZ), np.zeros(COLLATZ, np.int32)]),
 }
 

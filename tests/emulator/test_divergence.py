@@ -329,8 +329,8 @@ def test_negative_distances_jump_back() -> None:
 
 
 def test_code_behind_a_jump_table_must_be_executable() -> None:
-    e = Experiment("MOV R2, 0x30\nMOV R3, RZ\nBRX R2, -0x30\nTEX.LL R0, R2, R4, 0x0, 2D, 0xf")
-    with pytest.raises(UnsupportedError, match=r"0x0030 .*TEX"):
+    e = Experiment("MOV R2, 0x30\nMOV R3, RZ\nBRX R2, -0x30\nTMML R0, R2, 0x0, 2D, 0xf")
+    with pytest.raises(UnsupportedError, match=r"0x0030 .*TMML"):
         e.run()
 
 

@@ -84,7 +84,7 @@ def test_special_registers_number_threads() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("TEX.LL R0, R2, R4, 0x0, 2D, 0xf", "opcode TEX (there are no textures)"),
+        ("TMML R0, R2, 0x0, 2D, 0xf", "opcode TMML"),
         ("HMMA.884.F32.STEP0 R4, R8, R12, R4", "modifier .884 of HMMA"),
         ("IADD3.FOO R0, R1, R2, R3", "modifier .FOO of IADD3"),
         ("S2R R0, SR_VIRTID", "special register SR_VIRTID"),
@@ -104,6 +104,6 @@ def test_what_has_no_semantics_is_named_before_anything_runs(text: str, reason: 
 
 
 def test_unreachable_code_may_be_anything() -> None:
-    e = Experiment("BRA end\nTEX.LL R0, R2, R4, 0x0, 2D, 0xf\nend: MOV R1, 0x1")
+    e = Experiment("BRA end\nTMML R0, R2, 0x0, 2D, 0xf\nend: MOV R1, 0x1")
     e.run()
     assert e.register(1).all()

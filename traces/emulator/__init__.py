@@ -21,18 +21,21 @@ from . import (  # noqa: F401 - opcodes
     loadstore,
     special,
     tensor,
+    texture,
     warp,
 )
 from .arguments import Argument, Buffers, arrays_of, pack_arguments
 from .device import Device, Module, Symbol
 from .errors import EmulationError, UnsupportedError
 from .semantics import TABLE
+from .texture import Texture
 
 __all__ = [
     "Device",
     "EmulationError",
     "Module",
     "Symbol",
+    "Texture",
     "UnsupportedError",
     "emulate",
     "emulate_program",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from ...isa.errors import InputError
 from ...isa.program import Program
 from ..kernel import Kernel
 from .constants import BANK_BYTES, VARIABLES, constant_banks
+from .errors import EmulationError
 from .machine import MAX_STEPS, run
 from .memory import GlobalMemory
 from .state import Dim, Launch
+from .texture import Texture
 
 STACK_BYTES = 1024  # beside the declared frame, for recursion and the like
 MAX_THREADS = 1024
@@ -54,6 +57,8 @@ class Device:
         self.memory = GlobalMemory()
         self._launches = 0
         self._modules: dict[int, Module] = {}  # by identity of each of its programs
+        self._textures: dict[int, Texture] = {}  # by handle
+        self._texture_handles = count(1)
 
     def allocate(self, nbytes: int) -> int:
         """Address of new memory, zeroed; addresses are multiples of 512 bytes."""
@@ -75,6 +80,18 @@ class Device:
     def fill(self, address: int, byte: int, nbytes: int) -> None:
         """Set each byte of a range inside one allocation."""
         self.memory.view(address, nbytes)[:] = byte
+
+    def create_texture(self, texture: Texture) -> int:
+        """Handle of a texture object, which kernels take as a 64-bit parameter."""
+        self.memory.view(texture.address, texture.nbytes)
+        handle = next(self._texture_handles)
+        self._textures[handle] = texture
+        return handle
+
+    def destroy_texture(self, handle: int) -> None:
+        """Forget a texture object; its memory stays."""
+        if self._textures.pop(handle, None) is None:
+            raise EmulationError(f"there is no texture {handle:#x} to be destroyed")
 
     def load_module(self, cubin: str | Path | bytes, kernel: str | None = None) -> Module:
         """Decode a cubin, or one kernel of it, and place its variables; raises InputError."""
@@ -145,7 +162,8 @@ class Device:
         banks = constant_banks(
             program, *shape, parameters, local_bytes, module.image_address, variables
         )
-        state = Launch(program, *shape, shared_bytes, local_bytes, banks, self.memory)
+        memory, textures = self.memory, self._textures
+        state = Launch(program, *shape, shared_bytes, local_bytes, banks, memory, textures)
         if state.threads > MAX_THREADS:
             raise InputError(f"kernel {program.name}: a block has at most {MAX_THREADS} threads")
         return state

@@ -28,7 +28,7 @@ class Semantics:
 
     execute: Handler
     modifiers: frozenset[str]
-    suffixes: frozenset[str]  # of operands that are not addresses
+    suffixes: frozenset[str]  # of operands that are not addresses; and operands that are words
     destination: bool  # the first number among the operands is written
     predicates: bool  # may have predicate operands beside its guard
     control: bool  # decides itself where its lanes go on
@@ -147,8 +147,7 @@ def why_unsupported(instruction: Instruction) -> str:
     """What about an instruction has no semantics here; empty if it can run."""
     meaning = TABLE.get(instruction.opcode)
     if meaning is None:
-        textures = " (there are no textures)" if instruction.latency_class == "texture" else ""
-        return f"opcode {instruction.opcode}{textures}"
+        return f"opcode {instruction.opcode}"
     unknown = [m for m in instruction.modifiers if m not in meaning.modifiers]
     if unknown:
         return f"modifier .{unknown[0]} of {instruction.opcode}"
@@ -167,7 +166,7 @@ def why_operand_unsupported(
 ) -> str | None:
     """What kind of operand has no semantics here, None if it has."""
     match operand.kind:
-        case Kind.OTHER:
+        case Kind.OTHER if operand.text not in meaning.suffixes:
             return "operand"
         case Kind.SPECIAL if operand.text not in SPECIAL_REGISTERS:
             return "special register"

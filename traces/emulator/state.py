@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from ...isa.program import PT, RZ, Kind, Program, Space
 from ..kernel import WARP_SIZE
 from .fragments import Fragments, pack
 from .memory import GlobalMemory, LocalMemory, Memory, SharedMemory
+
+if TYPE_CHECKING:
+    from .texture import Texture
 
 Dim = tuple[int, int, int]
 
@@ -28,6 +32,7 @@ class Launch:
     local_bytes: int  # of each thread, with the stack
     banks: dict[int, NDArray[np.uint32]]  # constant banks, in words
     memory: GlobalMemory
+    textures: dict[int, Texture]  # by handle
 
     @property
     def n_ctas(self) -> int:

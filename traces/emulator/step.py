@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, reduce
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -245,12 +245,12 @@ class Step:
 
     # Errors
 
-    def fault(self, bad: Lanes, what: Callable[[int, int], str]) -> None:
+    def fault(self, bad: Lanes, what: Callable[[int, int], str]) -> NoReturn:
         """Raise an error for the first lane of `bad`; `what` describes it for (row, lane)."""
         row, lane = (int(i) for i in np.argwhere(bad)[0])
         self.fault_at(row, lane, what(row, lane))
 
-    def fault_at(self, row: int, lane: int, what: str) -> None:
+    def fault_at(self, row: int, lane: int, what: str) -> NoReturn:
         """Raise an error for a lane of a warp of the step."""
         place = self.state.describe(int(self.warps[row]), lane)
         raise EmulationError(
