@@ -48,6 +48,16 @@ def sgemm_registers(random: np.random.Generator) -> Application:
 
 
 @member
+def hgemm_tensor(random: np.random.Generator) -> Application:
+    """Matrix product of halves on tensor cores, with sums in single precision."""
+    n = 128
+    a, b = (normal(random, n, n).astype(np.float16) for _ in "ab")
+    c = np.zeros((n, n), np.float32)
+    launch = Launch("hgemm_tensor", (2, 2), 128, (n, a, b, c))
+    return Application((launch,), (Output(c, a.astype(float) @ b.astype(float), 1e-6),))
+
+
+@member
 def dgemm_tiled(random: np.random.Generator) -> Application:
     """Matrix product in double precision."""
     n = 48
