@@ -1,7 +1,7 @@
 """Launch files: the TOML that says how to start a cubin's kernels, on which buffers.
 
 A file has one `[[launch]]` for each kernel launch, in order, and one `[buffer.NAME]` for each
-array; launches share the buffers.
+array; launches share the buffers. `checks` names optional checks of the emulator.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ class LaunchFile(_Table):
     path: Path
     launch: Annotated[list[LaunchSpec], Field(min_length=1)]
     buffer: dict[str, BufferSpec] = {}
+    checks: list[Literal["races", "uninitialised"]] = []  # of the emulator, beside those of bounds
 
     @model_validator(mode="after")
     def _buffers_exist(self) -> LaunchFile:
@@ -137,7 +138,7 @@ def _explain(error: ValidationError) -> str:
 def run_launch(cubin: str | Path, launch: LaunchFile) -> Trace:
     """Emulate all launches in order, compare the buffers that have a `check`, return the trace."""
     buffers = {name: first_content(launch, name) for name in launch.buffer}
-    device = Device()
+    device = Device(launch.checks)
     placed = Buffers(device.memory, list(buffers.values()))
     programs = device.load_module(cubin).kernels
     kernels = []

@@ -53,7 +53,7 @@ class Experiment:
         self.buffers = Buffers(self.memory, arrays)
         shape = (1, 1, 1), (block or 32 * warps, 1, 1)
         banks = constant_banks(self.program, *shape, b"", 256, 0, b"")
-        self.launch = Launch(self.program, *shape, shared, 256, banks, self.memory, {})
+        self.launch = Launch(self.program, *shape, shared, 256, banks, self.memory, {}, frozenset())
         self.state = State(self.launch, 0, 1)
 
     def run(self, registers: dict[int, Words] | None = None, max_steps: int = 20_000) -> Recorder:

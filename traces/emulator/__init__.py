@@ -5,7 +5,7 @@ CTAs run in lock step, vectorised with numpy over all warps that are at the same
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ...isa.errors import InputError
@@ -52,13 +52,15 @@ def emulate(
     block: int | Sequence[int],
     args: Sequence[Argument],
     shared: int = 0,
+    checks: Iterable[str] = (),
 ) -> Trace:
     """Run a kernel of a cubin, update the arrays among `args` in place, and return the trace.
 
     Arrays are pointers, numpy scalars keep their size, Python numbers take the parameter's size.
-    `shared` is dynamic shared memory in bytes. A cubin with one kernel needs no name.
+    `shared` is dynamic shared memory in bytes. A cubin with one kernel needs no name. `checks` are
+    those of a `Device`.
     """
-    device = Device()
+    device = Device(checks)
     buffers = Buffers(device.memory, arrays_of(args))
     program = only_kernel(cubin, device.load_module(cubin, kernel))
     result = emulate_program(device, program, grid, block, args, buffers, shared)

@@ -38,7 +38,7 @@ class Buffers:
         self._placed = {id(array): (array, memory.allocate(array.nbytes)) for array in arrays}
         for array, address in self._placed.values():
             content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-            memory.view(address, array.nbytes)[:] = content
+            memory.write(address, content, array.nbytes)
 
     def address(self, array: NDArray[Any]) -> int:
         """Device address of an array's first element."""

@@ -38,6 +38,7 @@ FRAGMENTS = np.dtype(
         ("votes", np.uint32, WARP_SIZE),  # lanes whose predicate a BAR is to combine
         ("tally", np.int64, 2),  # votes and lanes when a BAR last opened
         ("announced", np.int64, CTA_BARRIERS),  # arrivals without waiting
+        ("opened", np.int64),  # barriers of the CTA so far
         ("slot", np.int64),  # the fragment that runs next
     ]
 )
@@ -143,6 +144,7 @@ def open_barrier(table, first, end, barrier):
     for number in range(first, end):
         warp = table[number]
         warp.announced[barrier] = 0
+        warp.opened += 1
         for i in range(WARP_SIZE):
             if is_at(warp, i, barrier):
                 warp.tally[0], warp.tally[1] = votes, lanes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -15,6 +15,7 @@ from ...isa.elf import Binary
 from ...isa.errors import InputError
 from ...isa.program import Program
 from ..kernel import Kernel
+from .checks import known
 from .constants import BANK_BYTES, VARIABLES, constant_banks
 from .errors import EmulationError
 from .machine import MAX_STEPS, run
@@ -50,11 +51,13 @@ class Module:
 class Device:
     """Device memory, and the modules that are loaded into it.
 
-    Addresses are the numbers that kernels see. Access outside allocations raises EmulationError.
+    Addresses are the numbers that kernels see. Access outside allocations raises EmulationError,
+    and so do what `checks` names: `uninitialised` reads and `races` in shared memory.
     """
 
-    def __init__(self) -> None:
-        self.memory = GlobalMemory()
+    def __init__(self, checks: Iterable[str] = ()) -> None:
+        self._checks = known(frozenset(checks))
+        self.memory = GlobalMemory(watched="uninitialised" in self._checks)
         self._launches = 0
         self._modules: dict[int, Module] = {}  # by identity of each of its programs
         self._textures: dict[int, Texture] = {}  # by handle
@@ -75,11 +78,11 @@ class Device:
     def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
         """Put bytes into one allocation."""
         content = np.frombuffer(data, np.uint8)
-        self.memory.view(address, len(content))[:] = content
+        self.memory.write(address, content, len(content))
 
     def fill(self, address: int, byte: int, nbytes: int) -> None:
         """Set each byte of a range inside one allocation."""
-        self.memory.view(address, nbytes)[:] = byte
+        self.memory.write(address, byte, nbytes)
 
     def create_texture(self, texture: Texture) -> int:
         """Handle of a texture object, which kernels take as a 64-bit parameter."""
@@ -163,7 +166,9 @@ class Device:
             program, *shape, parameters, local_bytes, module.image_address, variables
         )
         memory, textures = self.memory, self._textures
-        state = Launch(program, *shape, shared_bytes, local_bytes, banks, memory, textures)
+        state = Launch(
+            program, *shape, shared_bytes, local_bytes, banks, memory, textures, self._checks
+        )
         if state.threads > MAX_THREADS:
             raise InputError(f"kernel {program.name}: a block has at most {MAX_THREADS} threads")
         return state

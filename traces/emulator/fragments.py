@@ -49,6 +49,7 @@ class Fragments:
         self.votes = self.table.votes
         self.tally = self.table.tally
         self.announced = self.table.announced
+        self.opened = self.table.opened
         self.slot = self.table.slot
         self.key = np.full(warps, NOTHING, np.int64)
         everyone = np.arange(warps)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...isa.program import Kind, Operand, Space
+from .checks import Use, check_written
 from .constants import WINDOW_ADDRESSES, WINDOW_BYTES
 from .fragments import Warps
 from .half import double_to_half, half_to_double
@@ -72,7 +73,7 @@ class Piece:
     lanes: Lanes
 
 
-def locate(s: Step, size: int) -> list[Piece]:
+def locate(s: Step, size: int, use: Use) -> list[Piece]:
     """Where an access goes, checked in all lanes that execute.
 
     A generic access has a piece for each memory: the shared and the local one are behind windows
@@ -82,14 +83,14 @@ def locate(s: Step, size: int) -> list[Piece]:
     address = address_of(s, operand, s.instruction.space)
     s.addresses = np.where(s.executed, address, 0)
     if s.instruction.space is not Space.GENERIC:
-        return [piece(s, s.instruction.space, address, size, s.executed)]
+        return [piece(s, s.instruction.space, address, size, s.executed, use)]
     pieces, remaining = [], s.executed
     for space, start in WINDOW_ADDRESSES.items():
         inside = s.executed & in_window(address, space)
         if inside.any():
-            pieces.append(piece(s, space, address, size, inside, start))
+            pieces.append(piece(s, space, address, size, inside, use, start))
             remaining = remaining & ~inside
-    return [piece(s, Space.GLOBAL, address, size, remaining), *pieces]
+    return [piece(s, Space.GLOBAL, address, size, remaining, use), *pieces]
 
 
 @semantics("QSPC", modifiers="E G S L")
@@ -109,7 +110,13 @@ def in_window(address: Address, space: Space) -> Lanes:
 
 
 def piece(
-    s: Step, space: Space, address: Address, size: int, lanes: Lanes, start: int = 0
+    s: Step,
+    space: Space,
+    address: Address,
+    size: int,
+    lanes: Lanes,
+    use: Use,
+    start: int = 0,
 ) -> Piece:
     """The lanes of an access that go to one memory, checked; `start` is where its window begins."""
     memory = s.state.memories[space]
@@ -120,14 +127,27 @@ def piece(
         found = address[row, lane]
         what = f"is not a multiple of {size}" if found & (size - 1) else "is outside any allocation"
         s.fault_at(row, lane, f"{space.name.lower()} address {found:#x} {what}")
+    if s.state.launch.checks and lanes.any():
+        check(s, use, space, offset, lanes, size)
     return Piece(memory, offset, lanes)
+
+
+def check(s: Step, use: Use, space: Space, offset: Address, lanes: Lanes, size: int) -> None:
+    """The optional checks of an access to one memory."""
+    numbers = np.flatnonzero(lanes)
+    places = offset[lanes][:, None] + np.arange(size)
+    written = s.state.memories[space].written
+    if written is not None:
+        check_written(s, use, written, numbers, places, space.name.lower())
+    if space is Space.SHARED and s.state.races and use is not Use.ATOMIC:
+        s.state.races.check(s, use, numbers, places)
 
 
 @semantics("LD", "LDG", "LDS", "LDL", modifiers=f"{CACHING} {WIDTHS}", predicates=False)
 def load(s: Step) -> None:
     """Reads up to four consecutive words; parts of a word are extended to 32 bits."""
     size, element = width(s), part(s)
-    first, *others = locate(s, size)
+    first, *others = locate(s, size, Use.READ)
     words = fetch(first, size, element)
     for other in others:
         found = fetch(other, size, element)
@@ -150,7 +170,7 @@ def store(s: Step) -> None:
     """Writes up to four consecutive words; where lanes collide, the highest one stays."""
     size, element = width(s), part(s)
     words = [s.raw(s.sources[1], i) for i in range(max(1, size // 4))]
-    for where in locate(s, size):
+    for where in locate(s, size, Use.WRITE):
         values = where.memory.data.view(element)
         lanes = whole(where.lanes, where.offset.shape)
         for i, word in enumerate(words):
@@ -167,7 +187,7 @@ def load_matrices(s: Step) -> None:
     address = address_of(s, s.sources[0], Space.SHARED)
     s.addresses = np.where(s.executed, address, 0)
     giving = s.executed & (np.arange(32) < ROWS * count)
-    where = piece(s, Space.SHARED, address, ROW_BYTES, giving)
+    where = piece(s, Space.SHARED, address, ROW_BYTES, giving, Use.READ)
     words = where.memory.data.view(np.uint32)
     results = []
     for matrix in range(count):
@@ -188,8 +208,8 @@ def copy(s: Step) -> None:
     from_, to = address_of(s, source, Space.GLOBAL), address_of(s, target, Space.SHARED)
     s.addresses, s.shared_addresses = (np.where(s.executed, a, 0) for a in (from_, to))
     reading = s.executed & s.input(0, True)
-    found = fetch(piece(s, Space.GLOBAL, from_, size, reading), size, np.uint32)
-    where = piece(s, Space.SHARED, to, size, s.executed)
+    found = fetch(piece(s, Space.GLOBAL, from_, size, reading, Use.READ), size, np.uint32)
+    where = piece(s, Space.SHARED, to, size, s.executed, Use.WRITE)
     values = where.memory.data.view(np.uint32)
     first = where.offset[s.executed] // 4
     for i, word in enumerate(found):
@@ -342,7 +362,7 @@ def atomic(s: Step, new_value: Callable[[Any, Warps], Any]) -> Any:
     kind = np.uint64 if is_wide(s) else np.uint32
     size = np.dtype(kind).itemsize
     result = np.zeros(s.executed.shape, kind)
-    for where in locate(s, size):
+    for where in locate(s, size, Use.ATOMIC):
         values = where.memory.data.view(kind)
         lanes, places = np.flatnonzero(where.lanes), where.offset[where.lanes] // size
         seen = np.zeros(len(places), kind)

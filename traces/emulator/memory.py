@@ -8,6 +8,8 @@ nothing of layouts.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,10 +36,11 @@ class GlobalMemory:
     PAGE_BITS = 9
     PAGE_BYTES = 1 << PAGE_BITS
 
-    def __init__(self) -> None:
+    def __init__(self, watched: bool = False) -> None:
         self._allocations: dict[int, int] = {}  # first page -> bytes
         self._limits = np.full(64, NOWHERE, np.int64)  # of each page: where its allocation ends
         self.data = np.zeros(64 * self.PAGE_BYTES, np.uint8)
+        self.written = np.zeros(len(self.data), np.bool) if watched else None
 
     def allocate(self, nbytes: int) -> int:
         """Address of a new, zeroed allocation."""
@@ -49,6 +52,8 @@ class GlobalMemory:
         start = first * self.PAGE_BYTES
         self._limits[first : first + pages] = start + nbytes
         self.data[start : start + nbytes] = 0
+        if self.written is not None:
+            self.written[start : start + nbytes] = False
         return self.BASE + start
 
     def free(self, address: int) -> None:
@@ -58,6 +63,12 @@ class GlobalMemory:
             raise EmulationError(f"address {address:#x} to be freed is not that of an allocation")
         pages = self._pages(self._allocations.pop(first))
         self._limits[first : first + pages] = NOWHERE
+
+    def write(self, address: int, content: NDArray[np.uint8] | int, nbytes: int) -> None:
+        """Put bytes, or one byte many times, into one allocation."""
+        self.view(address, nbytes)[:] = content
+        if self.written is not None:
+            self.written[address - self.BASE :][:nbytes] = True
 
     def view(self, address: int, nbytes: int) -> NDArray[np.uint8]:
         """Bytes of one allocation, which stay valid until the next `allocate`."""
@@ -88,9 +99,10 @@ class GlobalMemory:
         if pages <= old:
             return
         pages = max(pages, 2 * old)
-        data, limits = np.zeros(pages * self.PAGE_BYTES, np.uint8), np.full(pages, NOWHERE)
-        data[: len(self.data)], limits[:old] = self.data, self._limits
-        self.data, self._limits = data, limits
+        self._limits = extended(self._limits, pages, NOWHERE)
+        self.data = extended(self.data, pages * self.PAGE_BYTES, 0)
+        if self.written is not None:
+            self.written = extended(self.written, len(self.data), False)
 
     def locate(self, warps: Address, address: Address, lanes: Lanes, size: int) -> Located:
         located: Located = place_in_pages(
@@ -99,13 +111,21 @@ class GlobalMemory:
         return located
 
 
+def extended(array: NDArray[Any], length: int, value: int) -> NDArray[Any]:
+    """A longer copy of an array, filled up with a value."""
+    longer = np.full(length, value, array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
 class SharedMemory:
     """Shared memory, `size` bytes for each CTA of the batch."""
 
-    def __init__(self, ctas: int, warps_per_cta: int, size: int) -> None:
+    def __init__(self, ctas: int, warps_per_cta: int, size: int, watched: bool = False) -> None:
         self._size, self._warps_per_cta = size, warps_per_cta
         self._stride = -(-size // WIDEST) * WIDEST
         self.data = np.zeros(ctas * self._stride + WIDEST, np.uint8)
+        self.written = np.zeros(len(self.data), np.bool) if watched else None
 
     def locate(self, warps: Address, address: Address, lanes: Lanes, size: int) -> Located:
         starts = warps // self._warps_per_cta * self._stride
@@ -116,9 +136,10 @@ class SharedMemory:
 class LocalMemory:
     """Local memory, `size` bytes for each thread of the batch."""
 
-    def __init__(self, warps: int, size: int) -> None:
+    def __init__(self, warps: int, size: int, watched: bool = False) -> None:
         self.size = -(-size // WIDEST) * WIDEST
         self.data = np.zeros(warps * 32 * self.size + WIDEST, np.uint8)
+        self.written = np.zeros(len(self.data), np.bool) if watched else None
 
     def locate(self, warps: Address, address: Address, lanes: Lanes, size: int) -> Located:
         starts = warps * 32 * self.size

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...isa.program import PT, RZ, Kind, Program, Space
 from ..kernel import WARP_SIZE
+from .checks import Races
 from .fragments import Fragments, pack
 from .memory import GlobalMemory, LocalMemory, Memory, SharedMemory
 
@@ -33,6 +34,7 @@ class Launch:
     banks: dict[int, NDArray[np.uint32]]  # constant banks, in words
     memory: GlobalMemory
     textures: dict[int, Texture]  # by handle
+    checks: frozenset[str]
 
     @property
     def n_ctas(self) -> int:
@@ -67,11 +69,14 @@ class State:
         self.barriers = np.zeros((B_REGISTERS, *lanes), np.uint32)
         self.verdict = np.zeros(self.warps, np.int64)  # what the last BAR.RED asked for
         self.clock = 0
+        watched, warps_per_cta = "uninitialised" in launch.checks, launch.warps_per_cta
+        shared = SharedMemory(n_ctas, warps_per_cta, launch.shared_bytes, watched)
         self.memories: dict[Space, Memory] = {
             Space.GLOBAL: launch.memory,
-            Space.SHARED: SharedMemory(n_ctas, launch.warps_per_cta, launch.shared_bytes),
-            Space.LOCAL: LocalMemory(self.warps, launch.local_bytes),
+            Space.SHARED: shared,
+            Space.LOCAL: LocalMemory(self.warps, launch.local_bytes, watched),
         }
+        self.races = Races(len(shared.data)) if "races" in launch.checks else None
         self.cta = first_cta + np.arange(self.warps) // launch.warps_per_cta
         warp_in_cta = np.arange(self.warps) % launch.warps_per_cta
         self.thread = warp_in_cta[:, None] * WARP_SIZE + np.arange(WARP_SIZE)
