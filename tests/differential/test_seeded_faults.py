@@ -280,7 +280,6 @@ def test_all_faults_are_found():
         "pytest",
         "-m",
         "slow",
-        "-q",
         "-k",
         "a_fault_is_found",
         __file__,

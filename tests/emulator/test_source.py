@@ -216,3 +216,21 @@ def test_groups_of_warps_have_barriers_of_their_own(arch: str) -> None:
     y, t = np.zeros(3 * 256, np.int32), np.arange(256)
     emulate(compile_cuda(GROUPS, arch), "groups", 2, 256, [y])
     assert np.array_equal(y.reshape(3, 256), np.arange(3)[:, None] + (t ^ 63))
+
+
+@pytest.mark.parametrize("arch", ["sm_75", "sm_86"])
+def test_a_cta_may_wait_for_the_last_one_that_fits_on_the_gpu(arch):
+    """84 SMs hold 504 CTAs of eight warps."""
+    source = """
+    extern "C" __global__ void wait(volatile int *flag, int *seen)
+    {
+        if (blockIdx.x == gridDim.x - 1)
+            *flag = 7;
+        while (*flag == 0)
+            ;
+        seen[blockIdx.x] = *flag;
+    }
+    """
+    flag, seen = np.zeros(1, np.int32), np.zeros(504, np.int32)
+    emulate(compile_cuda(source, arch), "wait", 504, 256, [flag, seen])
+    assert (seen == 7).all()

@@ -9,9 +9,12 @@ import pytest
 
 from warpwise import traces
 from warpwise.isa.program import Access
-from warpwise.traces.emulator import emulate, machine
+from warpwise.traces import store
+from warpwise.traces.emulator import Device, emulate, emulate_program, machine
+from warpwise.traces.emulator.arguments import Buffers
 from warpwise.traces.emulator.memory import GlobalMemory
-from warpwise.traces.kernel import Kernel
+from warpwise.traces.kernel import Kernel, Trace
+from warpwise.validation.kernels import ZOO, zoo
 
 KERNELS = Path(traces.__file__).parent / "kernels"
 FULL = 0xFFFF_FFFF
@@ -97,3 +100,28 @@ def test_emulating_twice_gives_the_same_trace() -> None:
     first, second = collatz(), collatz()
     for a, b in zip(first.load_cta(2).warps, second.load_cta(2).warps, strict=True):
         assert a.path.pcs.tobytes() == b.path.pcs.tobytes()
+
+
+def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(machine, "BATCH_WARPS", 8)
+    x = np.random.default_rng(1).random((2, 4096), np.float32)
+    written = []
+    for threads in (1, 2, 3):
+        device = Device(threads=threads)
+        buffers = Buffers(device.memory, [a := x[0].copy(), b := x[1].copy()])
+        (program,) = device.load_module(KERNELS / "saxpy.sm_86.cubin").kernels.values()
+        kernel = emulate_program(device, program, 32, 128, [4000, 2.0, a, b], buffers)
+        buffers.copy_back()
+        np.testing.assert_array_equal(b[:4000], np.float32(2) * x[0][:4000] + x[1][:4000])
+        store.write(Trace((kernel,)), path := tmp_path / f"{threads}.warptrace")
+        written.append(path.read_bytes())
+    assert written[0] == written[1] == written[2]
+
+
+def test_which_programs_may_run_their_ctas_in_any_order() -> None:
+    programs = [Device().load_module(zoo.cubin(name, "sm_86")).kernels for name in ZOO]
+    found = {
+        name: machine.speak_to_each_other(p) for kernels in programs for name, p in kernels.items()
+    }
+    assert all(found[name] for name in ("histogram_global", "spin_lock", "bfs_queue"))
+    assert not any(found[name] for name in ("saxpy", "sgemm_tiled", "softmax"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -52,10 +53,12 @@ class Device:
     """Device memory, and the modules that are loaded into it.
 
     Addresses are the numbers that kernels see. Access outside allocations raises EmulationError,
-    and so do what `checks` names: `uninitialised` reads and `races` in shared memory.
+    and so do what `checks` names: `uninitialised` reads and `races` in shared memory. CTAs run on
+    all cores, or on `threads`, with the same results.
     """
 
-    def __init__(self, checks: Iterable[str] = ()) -> None:
+    def __init__(self, checks: Iterable[str] = (), threads: int | None = None) -> None:
+        self._threads = threads or os.cpu_count() or 1
         self._checks = known(frozenset(checks))
         self.memory = GlobalMemory(watched="uninitialised" in self._checks)
         self._launches = 0
@@ -142,7 +145,7 @@ class Device:
         module = self._modules.get(id(program)) or self._place({program.name: program})
         state = self._prepare(program, module, grid, block, parameters, shared)
         number, self._launches = self._launches, self._launches + 1
-        return run(state, number, max_steps, record)
+        return run(state, number, max_steps, record, self._threads)
 
     def _prepare(
         self,

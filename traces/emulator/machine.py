@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ...isa.program import INSTRUCTION_BYTES
+from ...isa.program import INSTRUCTION_BYTES, Access, Program, Space
 from ..kernel import Cta, Kernel
 from .convergence import NOTHING, Status
 from .errors import EmulationError
@@ -16,22 +17,38 @@ from .state import Launch, State
 from .step import Group, Step
 
 BATCH_WARPS = 2048  # warps whose CTAs run interleaved: bounds memory, fills numpy's loops
+RESIDENT_WARPS = 8192  # of a batch whose CTAs may wait for each other: more than any GPU holds
 MAX_STEPS = 10_000_000  # of one batch; a step may serve all its warps
 
 
 def run(
-    launch: Launch, number: int = 0, max_steps: int = MAX_STEPS, record: bool = True
+    launch: Launch,
+    number: int = 0,
+    max_steps: int = MAX_STEPS,
+    record: bool = True,
+    threads: int = 1,
 ) -> Kernel | None:
-    """Execute all CTAs of a launch, change its memory, and return what its warps did."""
+    """Execute all CTAs of a launch, change its memory, and return what its warps did.
+
+    Batches run on several threads unless CTAs speak to each other, which without races takes
+    atomics or accesses of strong order. If they do, all CTAs that a GPU can hold are interleaved.
+    """
     code = Code(launch.program)
     pool = PathPool()
     ctas: list[Cta] = []
-    size = max(1, BATCH_WARPS // launch.warps_per_cta)
-    with np.errstate(all="ignore"):
-        for first in range(0, launch.n_ctas, size):
+    together = speak_to_each_other(launch.program)
+    size = max(1, (RESIDENT_WARPS if together else BATCH_WARPS) // launch.warps_per_cta)
+    starts = range(0, launch.n_ctas, size)
+
+    def batch(first: int) -> Recorder | None:
+        with np.errstate(all="ignore"):
             state = State(launch, first, min(size, launch.n_ctas - first))
             recorder = Recorder(state.warps) if record else None
             run_batch(state, code, max_steps, recorder)
+            return recorder
+
+    with ThreadPoolExecutor(1 if together else threads) as executor:
+        for first, recorder in zip(starts, executor.map(batch, starts), strict=True):
             if recorder:
                 ctas += recorder.ctas(first, launch.warps_per_cta, pool)
     if not record:
@@ -43,6 +60,15 @@ def run(
         load_cta=ctas.__getitem__,
         launch=number,
         shared_bytes=launch.shared_bytes,
+    )
+
+
+def speak_to_each_other(program: Program) -> bool:
+    """Whether CTAs of a program have ways to see what others do while they run."""
+    return any(
+        i.space in (Space.GLOBAL, Space.GENERIC)
+        and (i.access in (Access.ATOMIC, Access.REDUCTION) or "STRONG" in i.modifiers)
+        for i in program.instructions
     )
 
 
