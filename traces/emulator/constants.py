@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,12 +11,27 @@ from ...isa.program import INSTRUCTION_BYTES, Program, Space
 from .errors import UnsupportedError
 
 BANK_BYTES = 1 << 16
-BLOCK, GRID, STACK_TOP = 0x0, 0xC, 0x28  # byte offsets in bank 0, sm_75 to sm_89
-WINDOWS = {Space.SHARED: 0x18, Space.LOCAL: 0x20}  # byte offsets in bank 0 of their addresses
-WINDOW_ADDRESSES = {Space.SHARED: 0x1_0100_0000, Space.LOCAL: 0x1_0200_0000}  # generic ones
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Byte offsets in bank 0 of what kernels find there beside their parameters."""
+
+    block: int
+    grid: int
+    stack_top: int
+    local_window: int
+    shared_window: int | None = None  # later code reads SR_SWINHI instead
+
+
+TURING = Layout(block=0x0, grid=0xC, stack_top=0x28, local_window=0x20, shared_window=0x18)
+HOPPER = replace(TURING, shared_window=None)
+BLACKWELL = Layout(block=0x360, grid=0x370, stack_top=0x37C, local_window=0x2F8)
+LAYOUTS = dict.fromkeys(("sm_75", "sm_80", "sm_86", "sm_87", "sm_89"), TURING)
+LAYOUTS |= {"sm_90": HOPPER, "sm_120": BLACKWELL}
+WINDOW_ADDRESSES = {Space.SHARED: 0x3_0000_0000, Space.LOCAL: 0x1_0200_0000}  # generic ones
 WINDOW_BYTES = 1 << 24
 OUTSIDE = 0x2_0000_0000  # address of the first function that is not in the binary
-ARCHITECTURES = ("sm_75", "sm_80", "sm_86", "sm_87", "sm_89")
 BANKS = (0, 1, 2, 3, 4)
 VARIABLES = 3  # bank of the __constant__ variables
 
@@ -32,10 +49,10 @@ def constant_banks(
 
     Memory descriptors read as zero.
     """
-    if program.arch not in ARCHITECTURES:
+    layout = LAYOUTS.get(program.arch)
+    if layout is None:
         raise UnsupportedError(
-            f"kernel {program.name} is for {program.arch}; the emulator covers "
-            f"{', '.join(ARCHITECTURES)}"
+            f"kernel {program.name} is for {program.arch}; the emulator covers {', '.join(LAYOUTS)}"
         )
     banks = {number: np.zeros(BANK_BYTES, np.uint8) for number in BANKS}
     for number, content in program.constants.items():
@@ -43,11 +60,12 @@ def constant_banks(
             banks[number][: len(content)] = np.frombuffer(content, np.uint8)
     banks[VARIABLES][: len(variables)] = np.frombuffer(variables, np.uint8)
     words = {number: content.view(np.uint32) for number, content in banks.items()}
-    words[0][BLOCK // 4 : BLOCK // 4 + 3] = block
-    words[0][GRID // 4 : GRID // 4 + 3] = grid
-    words[0][STACK_TOP // 4] = stack_top
-    for space, offset in WINDOWS.items():
-        put_address(banks[0], offset, WINDOW_ADDRESSES[space])
+    words[0][layout.block // 4 :][:3] = block
+    words[0][layout.grid // 4 :][:3] = grid
+    words[0][layout.stack_top // 4] = stack_top
+    put_address(banks[0], layout.local_window, WINDOW_ADDRESSES[Space.LOCAL])
+    if layout.shared_window is not None:
+        put_address(banks[0], layout.shared_window, WINDOW_ADDRESSES[Space.SHARED])
     for relocation in program.relocations:
         if relocation.location is not None:
             put_address(banks[4], relocation.offset, image_address + relocation.location)

@@ -85,14 +85,14 @@ def exit_(s: Step) -> None:
     s.open_cta_barriers()
 
 
-@semantics("BSSY", destination=False)
+@semantics("BSSY", modifiers="RECONVERGENT RELIABLE", destination=False)
 def bssy(s: Step) -> None:
     """Notes in a barrier register which lanes are to meet again."""
     lanes = np.broadcast_to(s.active_bits[:, None], s.executed.shape)
     s.put_barrier(barrier_operand(s), lanes)
 
 
-@semantics("BSYNC", destination=False, control=True)
+@semantics("BSYNC", modifiers="RECONVERGENT RELIABLE", destination=False, control=True)
 def bsync(s: Step) -> None:
     """Waits for all live lanes that the barrier register names."""
     register = barrier_operand(s).index
@@ -127,7 +127,7 @@ def bmov(s: Step) -> None:
         s.put_barrier(second, np.broadcast_to(ZERO, s.executed.shape))
 
 
-@semantics("WARPSYNC", modifiers="ALL EXCLUSIVE", destination=False, control=True)
+@semantics("WARPSYNC", modifiers="ALL EXCLUSIVE COLLECTIVE", destination=False, control=True)
 def warpsync(s: Step) -> None:
     """Waits until the named lanes arrive."""
     fragments = s.state.fragments
@@ -194,6 +194,7 @@ def yield_(s: Step) -> None:
 
 @semantics(
     "NOP", "MEMBAR", "ERRBAR", "CCTL", "DEPBAR", "LDGDEPBAR", "FENCE",
+    "CGAERRBAR", "ENDCOLLECTIVE",
     modifiers="SC ALL GPU CTA SYS VC IVALL LE VIEW ASYNC",
     destination=False,
 )  # fmt: skip

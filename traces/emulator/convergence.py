@@ -70,20 +70,22 @@ def join(warps, table):
 
 @compiled
 def join_with(warp, first):
-    """Merge a waiting fragment with those above it, unless a lane that it waits for is missing."""
-    alive, arrived = np.uint32(0), np.uint32(0)
+    """Merge a waiting fragment with those that wait for the same lanes, unless one is missing.
+
+    Who waits at the same PC for other lanes is in another call of a recursive function.
+    """
+    alive, merged, age = np.uint32(0), np.uint32(0), 0
     for i in range(WARP_SIZE):
         alive |= warp.lanes[i]
-        if waits_at(warp, i, warp.pc[first]):
-            arrived |= warp.lanes[i]
     wanted = warp.wanted[first] & alive
-    if wanted & ~arrived != 0:
-        return
-    merged, age = np.uint32(0), 0
-    for i in range(first, WARP_SIZE):
-        if waits_at(warp, i, warp.pc[first]) and warp.wanted[i] & alive == wanted:
+    for i in range(WARP_SIZE):
+        if waits_with(warp, i, first, alive):
             merged |= warp.lanes[i]
             age = max(age, warp.age[i])
+    if wanted & ~merged != 0:
+        return
+    for i in range(first + 1, WARP_SIZE):
+        if waits_with(warp, i, first, alive):
             warp.lanes[i] = 0
     warp.lanes[first], warp.age[first] = merged, age
     warp.pc[first] += 1
@@ -91,9 +93,10 @@ def join_with(warp, first):
 
 
 @compiled
-def waits_at(warp, i, pc):
-    """Whether a fragment waits for lanes at a PC."""
-    return warp.lanes[i] != 0 and warp.status[i] == JOINING and warp.pc[i] == pc
+def waits_with(warp, i, first, alive):
+    """Whether a fragment waits where the first one does, for the same lanes."""
+    waits = warp.lanes[i] != 0 and warp.status[i] == JOINING and warp.pc[i] == warp.pc[first]
+    return waits and (warp.wanted[i] ^ warp.wanted[first]) & alive == 0
 
 
 @entry

@@ -38,6 +38,8 @@ def narrow(s: Step, operand: Operand) -> Words:
 @semantics(
     "I2F",
     "I2FP",
+    "UI2F",
+    "UI2FP",
     modifiers=f"F16 F32 F64 U64 S64 U32 S32 U16 S16 U8 S8 {ROUNDING}",
     suffixes="B0 B1 B2 B3 H0 H1",
 )

@@ -67,7 +67,7 @@ def rounding(s: Step) -> str:
     return next((m for m in s.instruction.modifiers if m in ROUNDING.split()), "RN")
 
 
-@semantics("FADD", modifiers=f"FTZ SAT {ROUNDING}")
+@semantics("FADD", "UFADD", modifiers=f"FTZ SAT {ROUNDING}")
 def fadd(s: Step) -> None:
     """Adds."""
     a, b = (s.floating(o) for o in s.sources)
@@ -79,7 +79,7 @@ def fadd(s: Step) -> None:
 SCALES = {"D2": 0.5, "D4": 0.25, "D8": 0.125, "M2": 2.0, "M4": 4.0, "M8": 8.0}
 
 
-@semantics("FMUL", modifiers=f"FTZ SAT {ROUNDING} {' '.join(SCALES)}")
+@semantics("FMUL", "UFMUL", modifiers=f"FTZ SAT {ROUNDING} {' '.join(SCALES)}")
 def fmul(s: Step) -> None:
     """Multiplies; D2 to M8 scale by a power of two before the rounding."""
     a, b = (s.floating(o).astype(np.float64) for o in s.sources)
@@ -87,14 +87,14 @@ def fmul(s: Step) -> None:
     s.write_float(to_float(a * b * scale, rounding(s)))
 
 
-@semantics("FFMA", modifiers=f"FTZ SAT {ROUNDING}")
+@semantics("FFMA", "UFFMA", modifiers=f"FTZ SAT {ROUNDING}")
 def ffma(s: Step) -> None:
     """Multiplies and adds with one rounding."""
     a, b, c = (s.floating(o) for o in s.sources)
     s.write_float(fused(a, b, c, rounding(s)))
 
 
-@semantics("FMNMX", modifiers="FTZ NAN")
+@semantics("FMNMX", "UFMNMX", modifiers="FTZ NAN")
 def fmnmx(s: Step) -> None:
     """The smaller number if the predicate holds, else the larger; a NaN loses, with NAN it wins."""
     a, b = (s.floating(o) for o in s.sources)
@@ -112,7 +112,7 @@ def ordinal(value: Floats) -> NDArray[np.int64]:
     return np.where(bits & SIGN, -1 - magnitude, magnitude)
 
 
-@semantics("FSEL", modifiers="FTZ")
+@semantics("FSEL", "UFSEL", modifiers="FTZ")
 def fsel(s: Step) -> None:
     """Selects by a predicate; signs and bars are bit operations and NaNs pass."""
     a, b = (s.floating(o).view(np.uint32) for o in s.sources)
@@ -121,6 +121,7 @@ def fsel(s: Step) -> None:
 
 @semantics(
     "FSETP",
+    "UFSETP",
     modifiers=f"{FLOAT_TESTS} AND OR XOR FTZ",
     destination=False,
 )

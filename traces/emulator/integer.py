@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from itertools import product
 from typing import Any
 
@@ -64,9 +64,23 @@ def carries_in(s: Step) -> Wide:
     return reduce(np.add, (s.predicate(p).astype(np.uint64) for p in inputs), NO_CARRY)
 
 
-@semantics("IADD3", "UIADD3", modifiers="X")
+@semantics("IADD", "UIADD", "VIADD", modifiers="64")
+def iadd(s: Step) -> None:
+    """Adds two integers."""
+    a, b = s.sources
+    if s.has("64"):
+        return s.write_wide(s.wide(a) + s.wide(b))
+    s.write(s.integer(a) + s.integer(b))
+
+
+@semantics("IADD3", "UIADD3", modifiers="X 64")
 def iadd3(s: Step) -> None:
-    """Adds three integers; up to two carries go out, with X up to two come in."""
+    """Adds three integers; up to two carries go out, with X up to two come in.
+
+    Those of 64 bits have no carries.
+    """
+    if s.has("64"):
+        return s.write_wide(reduce(np.add, (s.wide(o) for o in s.sources)))
     if not s.bound.outputs and not s.has("X"):
         a, b, c = (s.integer(o) for o in s.sources)
         return s.write(a + b + c)
@@ -216,24 +230,41 @@ def compare(s: Step, holds: Lanes) -> None:
 
 
 @semantics(
-    "ISETP", "UISETP", modifiers="LT EQ LE GT NE GE U32 S32 AND OR XOR EX", destination=False
+    "ISETP",
+    "UISETP",
+    modifiers="LT EQ LE GT NE GE U32 S32 U64 S64 AND OR XOR EX",
+    destination=False,
 )
 def isetp(s: Step) -> None:
     """Compares integers; with EX they are high words, and equal ones leave it to the low words."""
-    a, b = (s.integer(o) for o in s.sources)
     test = next(COMPARISONS[m] for m in s.instruction.modifiers if m in COMPARISONS)
+    if s.has("U64") or s.has("S64"):
+        long = [s.wide(o) for o in s.sources]
+        return compare(s, test(*(x if s.has("U64") else x.view(np.int64) for x in long)))
+    a, b = (s.integer(o) for o in s.sources)
     holds = test(a, b) if s.has("U32") else test(signed(a), signed(b))
     if s.has("EX"):
         holds = np.where(a == b, s.input(1, True), holds)
     compare(s, holds)
 
 
-@semantics("IMNMX", "UIMNMX", modifiers="U32 S32")
+@semantics("IMNMX", "UIMNMX", "VIMNMX", "UVIMNMX", "VIMNMX3", modifiers="U32 S32")
 def imnmx(s: Step) -> None:
-    """The smaller of two integers if the predicate holds, else the larger."""
-    a, b = (s.integer(o) for o in s.sources)
+    """The smallest of the integers if the predicate holds, else the largest."""
+    s.write(reduce(partial(extreme, s), (s.integer(o) for o in s.sources)))
+
+
+@semantics("VIADDMNMX", modifiers="U32 S32")
+def viaddmnmx(s: Step) -> None:
+    """The smaller of a sum and a third integer if the predicate holds, else the larger."""
+    a, b, c = (s.integer(o) for o in s.sources)
+    s.write(extreme(s, a + b, c))
+
+
+def extreme(s: Step, a: Words, b: Words) -> Words:
+    """The smaller integer if the predicate input holds, else the larger."""
     less = a < b if s.has("U32") else signed(a) < signed(b)
-    s.write(np.where(less == s.input(0, True), a, b))
+    return np.where(less == s.input(0, True), a, b)
 
 
 @semantics("IABS")
@@ -243,15 +274,20 @@ def iabs(s: Step) -> None:
     s.write(np.abs(signed(s.integer(a))).view(np.uint32))
 
 
-@semantics("MOV", "UMOV", "MOV32I")
+@semantics("MOV", "UMOV", "MOV32I", modifiers="64")
 def mov(s: Step) -> None:
-    """Copies a word; a second number is a byte mask that compilers leave full."""
+    """Copies a word or two; a second number is a byte mask that compilers leave full."""
+    if s.has("64"):
+        return s.write_wide(s.wide(s.sources[0]))
     s.write(s.integer(s.sources[0]))
 
 
-@semantics("SEL", "USEL")
+@semantics("SEL", "USEL", modifiers="64")
 def sel(s: Step) -> None:
     """Selects by a predicate."""
+    if s.has("64"):
+        first, second = (s.wide(o) for o in s.sources)
+        return s.write_wide(np.where(s.input(0, True), first, second))
     a, b = (s.integer(o) for o in s.sources)
     s.write(np.where(s.input(0, True), a, b))
 

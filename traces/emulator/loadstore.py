@@ -216,14 +216,14 @@ def copy(s: Step) -> None:
         values[first + i] = np.where(reading, word, np.uint32(0))[s.executed]
 
 
-@semantics("LDC", "ULDC", modifiers=WIDTHS, predicates=False)
+@semantics("LDC", "ULDC", "LDCU", modifiers=WIDTHS, predicates=False)
 def load_constant(s: Step) -> None:
     """Reads constant memory."""
     operand = s.sources[0]
     size, element = width(s), part(s)
     bank = s.state.launch.banks[operand.bank]
-    register = s.raw(operand) if operand.kind is Kind.ADDRESS else s.register(operand.index)
-    address = operand.offset + register.view(np.int32).astype(np.int64)
+    registers = s.register(operand.index), s.uniform(operand.uniform)
+    address = operand.offset + sum(r.view(np.int32).astype(np.int64) for r in registers)
     everywhere = np.broadcast_to(address, s.executed.shape)
     inside = (everywhere >= 0) & (everywhere + size <= bank.nbytes)
     bad = s.executed & ~(inside & (everywhere & (size - 1) == 0))
@@ -328,7 +328,7 @@ def is_wide(s: Step) -> bool:
     return not {"64", "U64", "S64", "F64"}.isdisjoint(s.instruction.modifiers)
 
 
-@semantics("RED", modifiers=ATOMIC, destination=False, predicates=False)
+@semantics("RED", "REDG", modifiers=ATOMIC, destination=False, predicates=False)
 def reduction(s: Step) -> None:
     """Combines numbers with memory, lane by lane."""
     (x,) = operands(s)

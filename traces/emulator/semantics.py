@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[["Step"], None]
 
+CONSTANT_LOADS = ("LDC", "ULDC", "LDCU")
 PREDICATES = (Kind.PREDICATE, Kind.UNIFORM_PREDICATE)
 ADDRESS_SUFFIXES = frozenset({"64", "U32", "X4", "X8", "X16"})
 NEVER_FALL_THROUGH = ("BRA", "BRX", "EXIT", "RET")  # unless conditional
@@ -172,9 +173,11 @@ def why_operand_unsupported(
             return "special register"
         case Kind.PREDICATE | Kind.UNIFORM_PREDICATE if not meaning.predicates:
             return f"{instruction.opcode} with predicate"
-        case Kind.CONSTANT if operand.bank not in BANKS or operand.uniform is not None:
+        case Kind.CONSTANT if operand.bank not in BANKS or operand.descriptor is not None:
             return "constant bank of"
-        case Kind.CONSTANT if operand.index is not None and instruction.opcode != "LDC":
+        case Kind.CONSTANT if instruction.opcode not in CONSTANT_LOADS and (
+            operand.index is not None or operand.uniform is not None
+        ):
             return "constant at a register's address,"
     return None
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...isa.program import PT, RZ, Kind, Program, Space
 from ..kernel import WARP_SIZE
 from .checks import Races
+from .constants import WINDOW_ADDRESSES
 from .fragments import Fragments, pack
 from .memory import GlobalMemory, LocalMemory, Memory, SharedMemory
 
@@ -107,7 +108,9 @@ class State:
                 value = lane_mask(mask)
             case "CLOCKLO" | "CLOCK":
                 value = self.clock
-            case _:  # SRZ, SR_CLOCKHI
+            case "SWINHI":
+                value = WINDOW_ADDRESSES[Space.SHARED] >> 32
+            case _:  # SRZ, SR_CLOCKHI, and the CTA's number in a cluster
                 value = 0
         result = np.asarray(value, np.int64).astype(np.uint32)
         return np.broadcast_to(result, (self.warps, WARP_SIZE))
@@ -124,7 +127,7 @@ class State:
 
 
 SPECIAL_REGISTERS = frozenset(
-    ["SRZ", "SR_CLOCK", "SR_CLOCKLO", "SR_CLOCKHI", "SR_LANEID"]
+    ["SRZ", "SR_CLOCK", "SR_CLOCKLO", "SR_CLOCKHI", "SR_LANEID", "SR_SWINHI", "SR_CgaCtaId"]
     + [f"SR_{what}.{axis}" for what in ("TID", "CTAID") for axis in "XYZ"]
     + [f"SR_{relation}MASK" for relation in ("EQ", "LT", "LE", "GT", "GE")]
 )

@@ -132,7 +132,7 @@ class Step:
 
     def wide(self, operand: Operand) -> Wide:
         """A 64-bit operand: a register pair, two constants, or an immediate with its sign."""
-        if operand.kind is Kind.IMMEDIATE:
+        if operand.kind is Kind.IMMEDIATE and operand.bits >> 32 == 0:
             return self.raw(operand).view(np.int32).astype(np.int64).view(np.uint64)
         value = self.raw(operand).astype(np.uint64)
         value = value | self.raw(operand, 1).astype(np.uint64) << np.uint64(32)
