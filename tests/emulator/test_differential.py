@@ -17,7 +17,7 @@ from warpwise.traces.emulator import emulate
 from warpwise.traces.nvrtc import compile_cuda
 
 pytest.importorskip("nvidia.cu13", reason="needs the NVRTC wheel")
-pytestmark = pytest.mark.parametrize("arch", ["sm_75", "sm_86"])
+pytestmark = pytest.mark.parametrize("arch", ["sm_75", "sm_86", "sm_120"])
 
 # Shrinking would run a kernel thousands of times to say what the assertion already says
 quick = settings(max_examples=20, deadline=None, phases=[Phase.reuse, Phase.generate])

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...isa.program import PT, Kind, Operand
+from .lanes import whole
 from .semantics import semantics
 from .step import LOW, ZERO, Lanes, Step, Wide, Words
 
 Signed = NDArray[np.int32]
 
+PACKED = {"U8x4": np.uint8, "S8x4": np.int8, "U16x2": np.uint16, "S16x2": np.int16}
 NO_CARRY = np.zeros((1, 1), np.uint64)
 
 COMPARISONS: dict[str, Callable[[Any, Any], Lanes]] = {
@@ -64,10 +66,24 @@ def carries_in(s: Step) -> Wide:
     return reduce(np.add, (s.predicate(p).astype(np.uint64) for p in inputs), NO_CARRY)
 
 
-@semantics("IADD", "UIADD", "VIADD", modifiers="64")
+def parts(s: Step, operand: Operand) -> Any:
+    """An operand as small integers, several in a word, of the type that the modifiers name."""
+    kind = next(PACKED[m] for m in s.instruction.modifiers if m in PACKED)
+    value = whole(s.raw(operand), s.executed.shape).view(kind)
+    return -value if operand.negated else value
+
+
+def is_packed(s: Step) -> bool:
+    """Whether an operation is on parts of words."""
+    return not PACKED.keys().isdisjoint(s.instruction.modifiers)
+
+
+@semantics("IADD", "UIADD", "VIADD", modifiers=f"64 {' '.join(PACKED)}")
 def iadd(s: Step) -> None:
-    """Adds two integers."""
+    """Adds two integers, or several small ones."""
     a, b = s.sources
+    if is_packed(s):
+        return s.write((parts(s, a) + parts(s, b)).view(np.uint32))
     if s.has("64"):
         return s.write_wide(s.wide(a) + s.wide(b))
     s.write(s.integer(a) + s.integer(b))
@@ -248,9 +264,19 @@ def isetp(s: Step) -> None:
     compare(s, holds)
 
 
-@semantics("IMNMX", "UIMNMX", "VIMNMX", "UVIMNMX", "VIMNMX3", modifiers="U32 S32")
+@semantics(
+    "IMNMX", "UIMNMX", "VIMNMX", "UVIMNMX", "VIMNMX3", modifiers=f"U32 S32 {' '.join(PACKED)}"
+)
 def imnmx(s: Step) -> None:
-    """The smallest of the integers if the predicate holds, else the largest."""
+    """The smallest of the integers if the predicate holds, else the largest; also of small ones."""
+    if is_packed(s):
+        small = [parts(s, o) for o in s.sources]
+        chosen = np.where(
+            s.input(0, True),
+            reduce(np.minimum, small).view(np.uint32),
+            reduce(np.maximum, small).view(np.uint32),
+        )
+        return s.write(chosen)
     s.write(reduce(partial(extreme, s), (s.integer(o) for o in s.sources)))
 
 
