@@ -113,7 +113,8 @@ class _Coalescer:
         widths = [inst.width for inst in kernel.program.instructions]
         self._sizes = np.maximum(np.array(widths, np.int64) // 8, 1)
         l1d = gpu.sm.l1d
-        self._geometry = (l1d.sets, l1d.data_banks, l1d.bank_bytes)
+        self._geometry = (l1d.sets, l1d.data_banks, l1d.bank_bytes.bit_length() - 1)
+        self._rooms = coalescer.rooms()
 
     def add(self, cta: Cta, placed: list[_Placed]) -> list[int]:
         """Take the accesses of a CTA; returns the first row of each of its warps."""
@@ -153,6 +154,7 @@ class _Coalescer:
         most = 2 * int(np.bitwise_count(masks).astype(np.int64).sum())  # two sectors a lane
         lines = allocate(core.LINE, most)
         n = coalescer.coalesce(
+            self._rooms,
             addresses,
             masks,
             self._data_paths[pcs],

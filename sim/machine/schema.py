@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+def _power_of_two(value: int) -> int:
+    if value & (value - 1):
+        raise ValueError(f"{value} is not a power of two")
+    return value
+
 
 Count = Annotated[int, Field(ge=1)]
+PowerOfTwo = Annotated[int, Field(ge=1), AfterValidator(_power_of_two)]
 Cycles = Annotated[int, Field(ge=0)]
 Policy = Literal["cggty", "gto", "oldest", "lrr", "lri"]
 
@@ -279,8 +287,8 @@ class L1D(Section):
     line_bytes: Count = Field(description="bytes of a line")
     sector_bytes: Count = Field(description="bytes fetched or valid together")
     carveouts_kib: tuple[int, ...] = Field(description="sizes that shared memory may take")
-    data_banks: Count = Field(description="banks of the data stage")
-    bank_bytes: Count = Field(description="width of a bank")
+    data_banks: PowerOfTwo = Field(le=64, description="banks of the data stage")
+    bank_bytes: PowerOfTwo = Field(description="width of a bank")
     stage_cycles: Count = Field(description="cycles of one wavefront in the data stage")
     mshrs: Count = Field(le=512, description="line requests that may be outstanding")
     miss_latency: Cycles = Field(description="from the table to the request to L2, L1D miss")

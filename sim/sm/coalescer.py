@@ -5,23 +5,80 @@ Done once when a trace is loaded, since none of it depends on time.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..compiled import entry
+from ..compiled import allocate, compiled, entry, record
 from ..core import instruction as core
 
 LANES = 32
 LINE_SHIFT = 7  # 128-byte lines
 SECTOR_SHIFT = 5  # 32-byte sectors
+CHAINS = 64  # values with the same low bits
+MOST = 6 * LANES  # words of an access: 16 bytes that straddle words of 4, in every lane
+PHASES = 4
+PHASE_BYTES = 128
+SHARED_SHIFT, SHARED_BYTES = 2, 128  # a word, and all banks together
+
+# A search for distinct values. Those of a chain have the same low bits and may be equal.
+ROOM = record(
+    ("heads", "i8", CHAINS),  # last value of each chain; -1: none
+    ("counts", "i8", CHAINS),  # values in each chain
+    ("before", "i8", MOST),  # the previous value of the chain
+    ("values", "i8", MOST),
+    ("n", "i8"),
+    ("total", "i8"),  # sum of the values
+)
+
+
+def rooms() -> Any:
+    """One for each phase of an access."""
+    return allocate(ROOM, PHASES)
+
+
+@compiled
+def _clear(room, chains):
+    room.n = room.total = 0
+    for chain in range(chains):
+        room.heads[chain] = -1
+        room.counts[chain] = 0
+
+
+@compiled
+def _place(room, value, chain):
+    """Index of a value, which is entered if it is new."""
+    k = room.heads[chain]
+    while k >= 0 and room.values[k] != value:
+        k = room.before[k]
+    if k >= 0:
+        return k
+    k = room.n
+    room.values[k] = value
+    room.before[k] = room.heads[chain]
+    room.heads[chain] = k
+    room.counts[chain] += 1
+    room.n = k + 1
+    room.total += value
+    return k
+
+
+@compiled
+def _most(room, chains):
+    """Values in the fullest chain."""
+    most = 0
+    for chain in range(chains):
+        most = max(most, room.counts[chain])
+    return most
 
 
 @entry
-def lines_of(addresses, mask, size, lines, sectors):
-    """Distinct lines that the lanes of `mask` touch, in order of first touch; returns how many.
+def lines_of(room, addresses, mask, size, sectors):
+    """Distinct lines that the lanes of `mask` touch, as values of `room`, in order of first touch.
 
-    Lane i touches bytes [addresses[i], + size); `sectors[k]` becomes the mask of `lines[k]`.
+    Lane i touches bytes [addresses[i], + size); `sectors[k]` becomes the mask of value k.
     """
-    n = 0
+    _clear(room, CHAINS)
     for lane in range(LANES):
         if not mask >> lane & 1:
             continue
@@ -29,109 +86,108 @@ def lines_of(addresses, mask, size, lines, sectors):
         last = (addresses[lane] + size - 1) >> SECTOR_SHIFT
         for sector in range(first, last + 1):
             line = sector >> (LINE_SHIFT - SECTOR_SHIFT)
-            k = 0
-            while k < n and lines[k] != line:
-                k += 1
+            n = room.n
+            k = _place(room, line, line & (CHAINS - 1))
             if k == n:
-                lines[n] = line
-                sectors[n] = 0
-                n += 1
+                sectors[k] = 0
             sectors[k] |= 1 << (sector & 3)
-    return n
+    return room.n
 
 
-@entry
-def _distinct_words(addresses, mask, first_lane, end_lane, size, width, words):
-    """Distinct `width`-byte words that some lanes touch, into `words`; returns how many."""
-    n = 0
+@compiled
+def _grain(addresses, mask, size, shift):
+    """Log of the bytes to count words by; whole accesses if none straddles two words."""
+    for lane in range(LANES):
+        if mask >> lane & 1 and addresses[lane] & (size - 1):
+            return shift
+    while 1 << shift < size:
+        shift += 1
+    return shift
+
+
+@compiled
+def _busiest_bank(room, addresses, mask, first_lane, end_lane, size, shift, banks):
+    """Enter the distinct words that some lanes touch; the number in the busiest bank."""
+    _clear(room, banks)
     for lane in range(first_lane, end_lane):
-        if not mask >> lane & 1:
-            continue
-        for word in range(addresses[lane] // width, (addresses[lane] + size - 1) // width + 1):
-            k = 0
-            while k < n and words[k] != word:
-                k += 1
-            if k == n:
-                words[n] = word
-                n += 1
-    return n
+        if mask >> lane & 1:
+            last = (addresses[lane] + size - 1) >> shift
+            for word in range(addresses[lane] >> shift, last + 1):
+                _place(room, word, word & (banks - 1))
+    return _most(room, banks)
 
 
-@entry
-def _busiest_bank(words, n, n_banks):
-    """Largest number of the first `n` words in one bank."""
-    per_bank = np.zeros(n_banks, np.int64)
-    for k in range(n):
-        per_bank[words[k] % n_banks] += 1
-    return per_bank.max()
-
-
-@entry
-def _same(words, n, others, m):
-    """Whether two lists of distinct words hold the same ones."""
-    if n != m:
+@compiled
+def _same(room, other):
+    """Whether two searches found the same values."""
+    if room.n != other.n or room.total != other.total:
         return False
-    for k in range(n):
+    for k in range(room.n):
         j = 0
-        while j < m and others[j] != words[k]:
+        while j < other.n and other.values[j] != room.values[k]:
             j += 1
-        if j == m:
+        if j == other.n:
             return False
     return True
 
 
 @entry
-def shared_wavefronts(addresses, mask, size):
+def shared_wavefronts(rooms, addresses, mask, size):
     """Cycles of the shared-memory data stage: 32 banks of 4 bytes, phases of up to 128 bytes.
 
     A phase that touches the words of an earlier one (a broadcast) costs nothing.
     """
-    lanes = max(min(LANES, 128 // size), 1)
-    words = np.empty((LANES // lanes, lanes * (size // 4 + 2)), np.int64)
-    counts = np.zeros(LANES // lanes, np.int64)
+    shift = _grain(addresses, mask, size, SHARED_SHIFT)
+    lanes = max(min(LANES, PHASE_BYTES // size), 1)
     total = 0
     for phase in range(LANES // lanes):
-        first = phase * lanes
-        counts[phase] = _distinct_words(
-            addresses, mask, first, first + lanes, size, 4, words[phase]
+        room, first = rooms[phase], phase * lanes
+        wavefronts = _busiest_bank(
+            room, addresses, mask, first, first + lanes, size, shift, SHARED_BYTES >> shift
         )
         repeated = False
         for earlier in range(phase):
-            repeated |= _same(words[phase], counts[phase], words[earlier], counts[earlier])
+            repeated |= _same(room, rooms[earlier])
         if not repeated:
-            total += _busiest_bank(words[phase], counts[phase], 32)
+            total += wavefronts
     return total
 
 
 @entry
-def l1_wavefronts(addresses, mask, size, lines, n_lines, n_sets, n_banks, bank_bytes):
-    """Cycles of the L1D: one line a set and cycle in the tags, one word a bank and cycle."""
-    words = np.empty(LANES * (size // bank_bytes + 2), np.int64)
-    n = _distinct_words(addresses, mask, 0, LANES, size, bank_bytes, words)
-    return max(_busiest_bank(lines, n_lines, n_sets), _busiest_bank(words, n, n_banks))
+def l1_wavefronts(rooms, addresses, mask, size, n_sets, n_banks, bank_shift):
+    """Cycles of the L1D: one line a set and cycle in the tags, one word a bank and cycle.
+
+    The first of `rooms` holds the lines.
+    """
+    shift = _grain(addresses, mask, size, bank_shift)
+    banks = (n_banks << bank_shift) >> shift
+    of_bank = _busiest_bank(rooms[1], addresses, mask, 0, LANES, size, shift, banks)
+    _clear(rooms[1], n_sets)
+    for k in range(rooms[0].n):
+        rooms[1].counts[rooms[0].values[k] % n_sets] += 1
+    return max(_most(rooms[1], n_sets), of_bank)
 
 
 @entry
-def coalesce(addresses, masks, paths, sizes, n_sets, n_banks, bank_bytes, accesses, out):
+def coalesce(rooms, addresses, masks, paths, sizes, n_sets, n_banks, bank_shift, accesses, out):
     """Fill one `ACCESS` a row, and their lines; returns the number of lines."""
-    lines = np.empty(LANES * 2, np.int64)
-    sectors = np.empty(LANES * 2, np.int64)
+    sectors = np.empty(MOST, np.int64)
     n = 0
     for row in range(len(masks)):
         mask, size, path = masks[row], sizes[row], paths[row]
         access = accesses[row]
         access.first = n
         if path == core.SHARED:
-            access.wavefronts = shared_wavefronts(addresses[row], mask, size)
+            access.wavefronts = shared_wavefronts(rooms, addresses[row], mask, size)
         else:
-            found = lines_of(addresses[row], mask, size, lines, sectors)
+            found = lines_of(rooms[0], addresses[row], mask, size, sectors)
             access.lines = found
             if path != core.CONSTANT:
                 access.wavefronts = l1_wavefronts(
-                    addresses[row], mask, size, lines, found, n_sets, n_banks, bank_bytes
+                    rooms, addresses[row], mask, size, n_sets, n_banks, bank_shift
                 )
             for k in range(found):
-                out[n].line = lines[k]
+                out[n].line = rooms[0].values[k]
                 out[n].sectors = sectors[k]
                 n += 1
     return n

@@ -11,6 +11,7 @@ from warpwise.sim.sm import coalescer
 
 LANES = 32
 ALL = 0xFFFFFFFF
+ROOMS = coalescer.rooms()
 
 
 def lines_and_sectors(addresses, mask, size):
@@ -30,14 +31,14 @@ def most_words(lanes, size, banks, width):
 
 
 def coalesced(addresses, mask, size):
-    lines, sectors = np.zeros(64, np.int64), np.zeros(64, np.int64)
-    n = coalescer.lines_of(addresses, mask, size, lines, sectors)
-    return dict(zip(lines[:n].tolist(), sectors[:n].tolist(), strict=True))
+    sectors = np.zeros(64, np.int64)
+    n = coalescer.lines_of(ROOMS[0], addresses, mask, size, sectors)
+    return dict(zip(ROOMS[0].values[:n].tolist(), sectors[:n].tolist(), strict=True))
 
 
 def l1_wavefronts(addresses, mask, size):
-    lines = np.array([*coalesced(addresses, mask, size)], np.int64)
-    return coalescer.l1_wavefronts(addresses, mask, size, lines, len(lines), 4, 16, 8)
+    coalesced(addresses, mask, size)
+    return coalescer.l1_wavefronts(ROOMS, addresses, mask, size, 4, 16, 3)
 
 
 def strided(stride, size=4):
@@ -46,7 +47,7 @@ def strided(stride, size=4):
 
 @st.composite
 def accesses(draw):
-    """Addresses aligned to the access: affine, random, or few distinct ones."""
+    """Addresses aligned to the access or not: affine, random, or few distinct ones."""
     size = draw(st.sampled_from([1, 2, 4, 8, 16]))
     base = draw(st.integers(0, 200))
     kind = draw(st.sampled_from(["affine", "random", "few"]))
@@ -57,7 +58,8 @@ def accesses(draw):
         limit = 5000 if kind == "random" else 3
         units = draw(st.lists(st.integers(0, limit), min_size=LANES, max_size=LANES))
     mask = draw(st.one_of(st.just(ALL), st.integers(0, ALL)))
-    return np.array(units, np.int64) * size, mask, size
+    shift = draw(st.sampled_from([0, 0, 1, 3]))
+    return np.array(units, np.int64) * size + shift, mask, size
 
 
 @settings(max_examples=200, deadline=None)
@@ -122,7 +124,7 @@ def test_shared_wavefronts(access):
         words = {word for a in touched for word in range(a // 4, (a + size - 1) // 4 + 1)}
         total += 0 if words in seen else most_words(touched, size, 32, 4)
         seen.append(words)
-    assert coalescer.shared_wavefronts(addresses, mask, size) == total
+    assert coalescer.shared_wavefronts(ROOMS, addresses, mask, size) == total
 
 
 @pytest.mark.parametrize(
@@ -141,17 +143,17 @@ def test_shared_wavefronts(access):
     ],
 )
 def test_shared_wavefronts_of_regular_strides(stride, size, wavefronts):
-    assert coalescer.shared_wavefronts(strided(stride, size), ALL, size) == wavefronts
+    assert coalescer.shared_wavefronts(ROOMS, strided(stride, size), ALL, size) == wavefronts
 
 
 def test_phases_with_the_same_words_in_another_order_are_merged():
     """64 bits: lanes 16 to 31 read what lanes 0 to 15 read, backwards."""
     addresses = np.array([*range(16), *reversed(range(16))], np.int64) * 8
-    assert coalescer.shared_wavefronts(addresses, ALL, 8) == 1
+    assert coalescer.shared_wavefronts(ROOMS, addresses, ALL, 8) == 1
 
 
 def test_nobody_executes():
     addresses = strided(3)
     assert coalesced(addresses, 0, 4) == {}
     assert l1_wavefronts(addresses, 0, 4) == 0
-    assert coalescer.shared_wavefronts(addresses, 0, 4) == 0
+    assert coalescer.shared_wavefronts(ROOMS, addresses, 0, 4) == 0
