@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 TABLES = ("stats", "stalls", "instructions")  # properties of `Result`
 RESULT = "result.json"  # written last: a folder that has it is whole
-MODEL_VERSION = 3  # rises with every change that may change cycles
+MODEL_VERSION = 4  # rises with every change that may change cycles
 
 EVENT_COLUMNS = [
     *("sm", "subcore", "warp", "cta", "pc", "opcode", "fetch", "decode"),

@@ -30,7 +30,7 @@ def update_room(sc, kernel, machine, warp):
 
 
 @compiled
-def _candidate(sc, machine, greedy):
+def _candidate(sc, machine, greedy, now):
     """The warp that fetches, or -1."""
     room = int(sc.fetch.room) & ~int(sc.fetch.redirecting)
     if room == 0:
@@ -38,7 +38,7 @@ def _candidate(sc, machine, greedy):
     running = room & ~int(sc.issue.barrier)
     if running:
         room = running
-    return policy.first(sc, machine.sm.fetch.policy, room, greedy)
+    return policy.first(sc, machine, machine.sm.fetch.policy, room, greedy, now)
 
 
 @compiled
@@ -47,7 +47,7 @@ def step(sc, kernel, machine, greedy, now):
 
     `greedy` is the warp that had issued last when the cycle began.
     """
-    warp = _candidate(sc, machine, greedy)
+    warp = _candidate(sc, machine, greedy, now)
     if warp < 0:
         return False
     pc = int(sc.decode.head[u(warp)]) + int(sc.decode.entries[u(warp)])

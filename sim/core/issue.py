@@ -84,7 +84,7 @@ def _probe_all(sc, kernel, machine, candidates, now):
     """
     among = int(sc.decode.valid) & ~int(sc.issue.barrier)
     while among:
-        warp = policy.first(sc, machine.sm.issue.policy, among, int(sc.issue.greedy))
+        warp = policy.first(sc, machine, machine.sm.issue.policy, among, int(sc.issue.greedy), now)
         among &= ~(1 << warp)
         line = _absent(sc, kernel, machine, warp)
         if line < 0:
@@ -103,7 +103,9 @@ def select(sc, kernel, machine, candidates, now):
     if machine.sm.l0_constant.probe == ALL:
         return _probe_all(sc, kernel, machine, candidates, now)
     while candidates:
-        warp = policy.first(sc, machine.sm.issue.policy, candidates, int(sc.issue.greedy))
+        warp = policy.first(
+            sc, machine, machine.sm.issue.policy, candidates, int(sc.issue.greedy), now
+        )
         line = _absent(sc, kernel, machine, warp)
         if line < 0:
             return warp

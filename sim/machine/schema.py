@@ -124,6 +124,9 @@ class Issue(Section):
         description="which ready warp issues: greedy then youngest, greedy then oldest, oldest, "
         "loose round robin, greedy then least recently issued"
     )
+    recency_cycles: Cycles = Field(
+        description="lri: issues longer ago are not told apart; the youngest of those warps is last"
+    )
     stall_counter: Literal["linear", "shift"] = Field(
         description="the stall counter drops by one in each cycle, or is halved"
     )

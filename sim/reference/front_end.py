@@ -80,9 +80,9 @@ class FrontEnd:
         """Whether a hit takes the response slot."""
         room = [w for w in self.subcore.warps if self._may_fetch(w)]
         running = [w for w in room if not w.at_barrier]
-        for warp in in_order(
-            self.sm.fetch.policy, running or room, self.subcore.slot.greedy_before
-        )[:1]:
+        greedy, recency = self.subcore.slot.greedy_before, self.sm.issue.recency_cycles
+        policy, now = self.sm.fetch.policy, self.clock.cycle
+        for warp in in_order(policy, running or room, greedy, now, recency)[:1]:
             pc = self._next_pc(warp)
             found = self._look_up(warp, pc)
             if found is not None:

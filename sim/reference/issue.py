@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 CONSTANT_BANK = 1 << 16  # bytes between two banks in the address space of the L1.5
 
 
-def in_order(policy: str, warps: Iterable[Warp], greedy: Warp | None) -> list[Warp]:
+def in_order(
+    policy: str, warps: Iterable[Warp], greedy: Warp | None, now: int, recency: int
+) -> list[Warp]:
     """Warps in the order in which a policy prefers them (3.4)."""
     warps = sorted(warps, key=lambda w: w.serial)
     if policy == "lrr":
@@ -29,8 +31,9 @@ def in_order(policy: str, warps: Iterable[Warp], greedy: Warp | None) -> list[Wa
     if policy == "cggty":
         warps.reverse()
     elif policy == "lri":
-        started = sorted((w for w in warps if w.issued), key=lambda w: w.issued_at)
-        warps = started + [w for w in reversed(warps) if not w.issued]
+        known = [w for w in warps if w.issued and now - w.issued_at <= recency]
+        known.sort(key=lambda w: (w is not greedy, w.issued_at))
+        return known + [w for w in reversed(warps) if w not in known]
     return sorted(warps, key=lambda w: w is not greedy)
 
 
@@ -69,7 +72,13 @@ class IssueSlot:
         """The first warp in order whose constant operand is here, unless one stops the sub-core."""
         if self.subcore.control or self.clock.cycle < self.free_at:
             return None
-        for warp in in_order(self.sm.issue.policy, requests, self.greedy):
+        for warp in in_order(
+            self.sm.issue.policy,
+            requests,
+            self.greedy,
+            self.clock.cycle,
+            self.sm.issue.recency_cycles,
+        ):
             if self.constants.serves(warp):
                 return warp
             if not warp.has_stopped:
