@@ -30,6 +30,12 @@ EVENT_COLUMNS = [
 ]
 
 
+def run_fingerprint(trace_hash: str, machine_fingerprint: str) -> str:
+    """What names a run of a trace on a machine by this version of the model."""
+    parts = f"{trace_hash} {machine_fingerprint} {MODEL_VERSION}"
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class ClockReads:
     """The values that one warp read from the clock, in order."""
@@ -160,8 +166,7 @@ class Result:
     @property
     def fingerprint(self) -> str:
         """Hash of trace, resolved machine and version of the model: the same cycles, always."""
-        parts = f"{self.trace_hash} {self.machine_fingerprint} {MODEL_VERSION}"
-        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+        return run_fingerprint(self.trace_hash, self.machine_fingerprint)
 
     @property
     def unknown(self) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pytest
 COMMANDS = [
     *("", "run", "view", "convert", "annotate", "gpus", "sweep", "bench", "doctor"),
     *("trace", "trace record", "trace info"),
-    *("validate", "validate paper", "validate measurements"),
+    *("validate", "validate paper", "validate measurements", "validate hardware"),
 ]
 
 
