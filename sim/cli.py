@@ -618,6 +618,39 @@ def sweep(
         raise typer.Exit(FAILED)
 
 
+@app.command(epilog=_examples("warpwise report comparison -o report.html --figures figures"))
+def report(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR", help="A run, or several; a validation; or a sweep."),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The page.")
+    ] = Path("report.html"),
+    plots: Annotated[
+        Path | None,
+        typer.Option("--figures", metavar="DIR", help="Also keep each plot: PDF, PNG, CSV."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write one HTML page about runs, a validation or a sweep."""
+    from ..isa.files import whole
+    from .report import report_page, sources
+
+    content = sources.read(folders)
+    with _writing(output), whole(output) as stream:
+        stream.write(report_page.page(content).encode())
+    if plots:
+        with _writing(plots):
+            files = [str(path) for figure in content.figures for path in figure.save(plots)]
+    else:
+        files = []
+    if as_json:
+        _print_json({"schema": 1, "file": str(output), "facts": content.facts, "figures": files})
+    else:
+        typer.echo(f"{output}: {content.title}, {len(content.figures)} figures")
+
+
 @app.command(epilog=_examples("warpwise bench --json"))
 def bench(threads: ThreadsOption = 1, as_json: JsonOption = False) -> None:
     """Measure how fast the simulator is on this machine."""

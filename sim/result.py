@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 TABLES = ("stats", "stalls", "instructions")  # properties of `Result`
+EVENTS = "events.parquet"  # of runs that recorded events
 RESULT = "result.json"  # written last: a folder that has it is whole
 MODEL_VERSION = 3  # rises with every change that may change cycles
 
@@ -241,10 +242,13 @@ class Result:
         """
         path = Path(folder) / RESULT
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
+        for old in (path, path.with_name(EVENTS)):
+            old.unlink(missing_ok=True)
         for name in TABLES:
             with whole(path.with_name(f"{name}.parquet")) as stream:
                 getattr(self, name).to_parquet(stream)
+        if all(kernel.event_rows is not None for kernel in self.kernels):
+            write_events(self.kernels, path.with_name(EVENTS))
         with whole(path) as stream:
             stream.write(json.dumps(self.to_dict(), indent=1).encode())
         return path

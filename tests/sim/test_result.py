@@ -45,6 +45,7 @@ def test_saved_run_is_what_the_command_prints(result, tmp_path):
     path = result.save(tmp_path / "run")
     assert json.loads(path.read_text()) == result.to_dict()
     assert sorted(p.name for p in path.parent.iterdir()) == [
+        "events.parquet",
         "instructions.parquet",
         "result.json",
         "stalls.parquet",
