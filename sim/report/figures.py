@@ -133,7 +133,8 @@ def _for_page(text: str, figure: Figure) -> str:
 
 def correlation(rows: pd.DataFrame, labels: dict[str, str]) -> Figure:
     """Hardware against model, both in cycles. `labels` names each model with its statistics."""
-    shown = rows[["suite", "application", "arguments", "model", "hardware", "simulated", "error"]]
+    about = ["suite", "application", "arguments", "model"]
+    shown = rows[[*about, "hardware", "low", "high", "simulated", "error"]]
     tips = {
         f"points-{number}": [
             f"{r.application} {r.arguments}, {model}: {r.simulated:,.0f} cycles, {r.error:+.1f} %"
@@ -153,18 +154,21 @@ def correlation(rows: pd.DataFrame, labels: dict[str, str]) -> Figure:
         axes.plot(ends, ends, color="#444444", lw=1)
         for number, (model, label) in enumerate(labels.items()):
             part = shown[shown["model"] == model]
+            colour = COLOURS[number % len(COLOURS)]
             points = axes.scatter(
                 part["hardware"],
                 part["simulated"],
                 s=46,
                 marker=MARKERS[number % len(MARKERS)],
-                color=COLOURS[number % len(COLOURS)],
+                color=colour,
                 edgecolor="white",
                 linewidth=0.7,
                 zorder=3,
                 label=label,
             )
             points.set_gid(f"points-{number}")
+            spread = part[part["low"] < part["high"]]  # of repeated measurements
+            axes.hlines(spread["simulated"], spread["low"], spread["high"], colour, lw=1)
         axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -13,6 +13,7 @@ from warpwise.isa.errors import InputError
 from warpwise.sim.report import sources
 from warpwise.sim.report.figures import STACK_ORDER, STATE_COLOURS
 from warpwise.sim.report.report_page import page
+from warpwise.validation import validate_hardware
 
 KINDS = {
     "run": ["first"],
@@ -78,6 +79,17 @@ def test_points_of_the_correlation_say_what_they_are(folders):
     tips = [title.text for title in root.iter(f"{SVG}title")]
     assert len(tips) == len(plot.data) == 12
     assert "MaxFlops NO_ARGS, authors' simulator: 71,376 cycles, +1.9 %" in tips
+
+
+def test_repeated_measurements_have_a_line_as_long_as_their_spread(tmp_path):
+    """Two runs of 900 and 1100 cycles: the point is at 1000, the line from one to the other."""
+    rows = ["a,,cycles,900", "a,,cycles,1100", "a,other,cycles,1200"]
+    (tmp_path / "hardware.csv").write_text("\n".join(["application,model,metric,value", *rows]))
+    validate_hardware(tmp_path / "hardware.csv", output=tmp_path)
+    plot = next(p for p in sources.read([tmp_path]).figures if p.name == "correlation")
+    points, lines = plot.canvas().axes[0].collections[-2:]
+    assert points.get_offsets().tolist() == [[1000, 1200]]
+    assert lines.get_segments()[0].tolist() == [[900, 1200], [1100, 1200]]
 
 
 def test_stack_is_warp_cycles_per_instruction(folders):
