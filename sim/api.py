@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Iterator
@@ -14,11 +15,12 @@ from ..traces.kernel import Kernel, Trace, Warp
 from ..traces.load import load
 from ..traces.store import content_hash
 from . import engine
+from .core.limits import SUBCORES
 from .machine.load import Machine
 from .machine.load import load as load_machine
 from .machine.schema import Gpu
 from .result import ClockReads, KernelResult, Result
-from .stalls import STATES
+from .stalls import NOT_SELECTED, SELECTED, STATES
 
 REFERENCE_LIMIT = 1_000_000  # cycles: minutes
 
@@ -152,6 +154,7 @@ def _result(state: engine.RunState) -> KernelResult:
         sm_active_cycles=float(state.sms["cta"]["active_cycles"].mean()),
         stalls=dict(zip(STATES, map(int, stalls), strict=True)),
         statistics=_statistics(state),
+        subcore_stalls=state.sms["subcores"]["stalls"]["cycles"].copy(),
         instructions=tuple(inst.text for inst in kernel.program.instructions),
         counts=state.counts,
         scoreboards=bool(state.record.registers),
@@ -163,23 +166,47 @@ def _result(state: engine.RunState) -> KernelResult:
 
 
 def _statistics(state: engine.RunState) -> dict[str, float]:
-    """Statistics under the short names of the documentation; counts over the whole GPU."""
-    sms, gpu = state.sms, state.gpu
+    """Statistics under the short names of `metrics.METRICS`; counts over the whole GPU."""
+    sms, gpu, kernel = state.sms, state.gpu, state.kernel
     warp_cycles = sms["subcores"]["stalls"]["warp_cycles"].sum()
     active_cycles = sms["cta"]["active_cycles"].sum()
-    l1 = sms["l1d"]
+    active = max(float(active_cycles), 1.0)
+    stalls = engine.stall_cycles(state)
+    warp_inst, thread_inst = state.streams.warp_inst, state.streams.thread_inst
+    l1, sector = sms["l1d"], state.machine.gpu.sm.l1d.sector_bytes
+    duration = (
+        1e3 * (state.launch_cycles + state.execution_cycles) / state.machine.gpu.clock.core_mhz
+    )
+    limits = state.occupancy.limits
+    fits, slots = min(limits.values()), state.machine.gpu.sm.occupancy.warps
     return {
+        "duration": duration,
+        "threads_per_inst": thread_inst / max(warp_inst, 1),
         "warp_cycles": int(warp_cycles),
-        "warps_active": float(warp_cycles / max(active_cycles, 1)),
-        "ipc_active": float(state.streams.warp_inst / max(active_cycles, 1)),
+        "warps_active": float(warp_cycles / active),
+        "warps_eligible": float((stalls[SELECTED] + stalls[NOT_SELECTED]) / active / SUBCORES),
+        "occupancy_achieved": _percent(warp_cycles, active * slots),
+        "occupancy_theoretical": _percent(fits * kernel.warps_per_cta, slots),
+        "warp_latency": float(warp_cycles / max(warp_inst, 1)),
+        "ipc_active": float(warp_inst / active),
+        "issue_active": float(warp_inst / active / SUBCORES),
         "l1_sectors_ld": int(l1["sector_accesses"].sum()),
         "l1_hit_rate": _percent(l1["sector_hits"].sum(), l1["sector_accesses"].sum()),
         "l1_wavefronts": int(sms["memory"]["wavefronts"].sum()),
         "l2_sectors": int(gpu.l2.sector_accesses),
         "l2_hit_rate": _percent(gpu.l2.sector_hits, gpu.l2.sector_accesses),
-        "dram_read": int(gpu.dram.sectors_read) * state.machine.gpu.sm.l1d.sector_bytes,
-        "dram_write": int(gpu.dram.sectors_written) * state.machine.gpu.sm.l1d.sector_bytes,
+        "l2_bytes_per_s": 1e9 * int(gpu.l2.sector_accesses) * sector / duration,
+        "dram_read": int(gpu.dram.sectors_read) * sector,
+        "dram_write": int(gpu.dram.sectors_written) * sector,
         "ctas_per_sm": state.occupancy.ctas,
+        "grid_size": kernel.n_ctas,
+        "block_size": math.prod(kernel.block),
+        "registers_per_thread": kernel.registers or kernel.program.registers,
+        "waves_per_sm": kernel.n_ctas / (len(sms) * fits),
+        "limit_warps": limits["warps"],
+        "limit_ctas": limits["CTA slots"],
+        "limit_registers": limits["registers"],
+        "limit_shared": limits["shared memory"],
     }
 
 

@@ -518,6 +518,69 @@ def measurements(as_json: JsonOption = False) -> None:
         typer.echo(str(report))
 
 
+@validate_app.command(
+    epilog=_examples(
+        "warpwise validate hardware",
+        "warpwise validate hardware --hardware measured.csv --traces traces -o comparison",
+    )
+)
+def hardware(
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--hardware", metavar="FILE", help="A tidy CSV, an ncu CSV export or a .ncu-rep."
+        ),
+    ] = None,
+    traces: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="APPLICATION/ARGUMENTS/ with a trace or a finished run."),
+    ] = None,
+    gpu: GpuOption = "rtx_a6000",
+    preset: Annotated[
+        str, typer.Option(metavar="NAME", help="Variant of the model on top of the GPU.")
+    ] = "ref",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter; repeatable."),
+    ] = None,
+    min_cycles: Annotated[
+        float, typer.Option(min=0, metavar="N", help="Leave shorter applications out.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the bootstrap interval.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Keep the runs and the report here."),
+    ] = None,
+    threads: ThreadsOption = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare applications on hardware with the model, and with published models."""
+    from .machine.load import parse_override
+
+    if traces:
+        from .cli_progress import compile_once
+
+        compile_once()
+    report = import_module("warpwise.validation").validate_hardware(
+        table,
+        traces,
+        gpu,
+        preset,
+        output=output,
+        min_cycles=min_cycles,
+        seed=seed,
+        threads=threads,
+        progress=lambda name: typer.echo(f"simulating {name}", err=True),
+        **dict(map(parse_override, changes or ())),
+    )
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        typer.echo(str(report))
+    if report.n_different:
+        raise typer.Exit(FAILED)
+
+
 app.add_typer(validate_app, name="validate")
 app.add_typer(
     trace_app,
@@ -553,6 +616,39 @@ def sweep(
         typer.echo(cli_sweep.text(frame, axes))
     if frame["error"].notna().any():
         raise typer.Exit(FAILED)
+
+
+@app.command(epilog=_examples("warpwise report comparison -o report.html --figures figures"))
+def report(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR", help="A run, or several; a validation; or a sweep."),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The page.")
+    ] = Path("report.html"),
+    plots: Annotated[
+        Path | None,
+        typer.Option("--figures", metavar="DIR", help="Also keep each plot: PDF, PNG, CSV."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write one HTML page about runs, a validation or a sweep."""
+    from ..isa.files import whole
+    from .report import report_page, sources
+
+    content = sources.read(folders)
+    with _writing(output), whole(output) as stream:
+        stream.write(report_page.page(content).encode())
+    if plots:
+        with _writing(plots):
+            files = [str(path) for figure in content.figures for path in figure.save(plots)]
+    else:
+        files = []
+    if as_json:
+        _print_json({"schema": 1, "file": str(output), "facts": content.facts, "figures": files})
+    else:
+        typer.echo(f"{output}: {content.title}, {len(content.figures)} figures")
 
 
 @app.command(epilog=_examples("warpwise bench --json"))

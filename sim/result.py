@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.files import whole
+from .metrics import explained
 from .stalls import ORDER_VERSION, STATES
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SCHEMA = 1
-TABLES = ("stats", "stalls", "instructions")  # properties of `Result`
+TABLES = ("stats", "stalls", "subcore_stalls", "instructions")  # properties of `Result`
+EVENTS = "events.parquet"  # of runs that recorded events
 RESULT = "result.json"  # written last: a folder that has it is whole
 MODEL_VERSION = 4  # rises with every change that may change cycles
 
@@ -28,6 +30,12 @@ EVENT_COLUMNS = [
     *("sm", "subcore", "warp", "cta", "pc", "opcode", "fetch", "decode"),
     *("issue", "control", "allocate", "read_done", "writeback"),
 ]
+
+
+def run_fingerprint(trace_hash: str, machine_fingerprint: str) -> str:
+    """What names a run of a trace on a machine by this version of the model."""
+    parts = f"{trace_hash} {machine_fingerprint} {MODEL_VERSION}"
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ class KernelResult:
     statistics: dict[str, float]
     instructions: tuple[str, ...] = field(repr=False)
     counts: NDArray[Any] = field(repr=False)  # issues and cycles per PC
+    subcore_stalls: NDArray[Any] | None = field(default=None, repr=False)  # SM, sub-core, state
     scoreboards: bool = False  # kept dependent code apart, instead of control bits
     unknown: dict[str, float] = field(default_factory=dict)  # opcode -> share of warp_inst
     clock_reads: tuple[ClockReads, ...] = field(default=(), repr=False)
@@ -160,8 +169,7 @@ class Result:
     @property
     def fingerprint(self) -> str:
         """Hash of trace, resolved machine and version of the model: the same cycles, always."""
-        parts = f"{self.trace_hash} {self.machine_fingerprint} {MODEL_VERSION}"
-        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+        return run_fingerprint(self.trace_hash, self.machine_fingerprint)
 
     @property
     def unknown(self) -> dict[str, float]:
@@ -184,7 +192,7 @@ class Result:
             for nested in ("stalls", "unknown_opcodes", "clock_reads"):
                 row.pop(nested, None)
             rows.append(row)
-        return pd.DataFrame(rows)
+        return explained(pd.DataFrame(rows))
 
     @property
     def stalls(self) -> pd.DataFrame:
@@ -192,7 +200,27 @@ class Result:
         import pandas as pd
 
         names = [f"{kernel.launch}:{kernel.name}" for kernel in self.kernels]
-        return pd.DataFrame([k.stalls for k in self.kernels], index=names, columns=list(STATES))
+        frame = pd.DataFrame([k.stalls for k in self.kernels], index=names, columns=list(STATES))
+        return explained(frame)
+
+    @property
+    def subcore_stalls(self) -> pd.DataFrame:
+        """Warp-cycles per launch, SM and sub-core (rows) and state: sums to `stalls`."""
+        import pandas as pd
+
+        parts = []
+        for kernel in self.kernels:
+            if kernel.subcore_stalls is None:  # the reference model counts none
+                continue
+            sms, subcores, states = kernel.subcore_stalls.shape
+            part = pd.DataFrame(kernel.subcore_stalls.reshape(-1, states), columns=list(STATES))
+            part.insert(0, "launch", kernel.launch)
+            part.insert(1, "sm", np.repeat(np.arange(sms), subcores))
+            part.insert(2, "subcore", np.tile(np.arange(subcores), sms))
+            parts.append(part)
+        if not parts:
+            return pd.DataFrame(columns=["launch", "sm", "subcore", *STATES])
+        return explained(pd.concat(parts, ignore_index=True))
 
     def hotspots(self, n: int = 10) -> pd.DataFrame:
         """The costliest instructions of the kernel that took most cycles."""
@@ -213,6 +241,8 @@ class Result:
             "overrides": self.overrides,
             "fingerprint": self.fingerprint,
             "trace_hash": self.trace_hash,
+            "machine_fingerprint": self.machine_fingerprint,
+            "model_version": MODEL_VERSION,
             "kernels": [kernel.to_dict() for kernel in self.kernels],
             "total": {
                 "cycles": self.cycles,
@@ -236,10 +266,13 @@ class Result:
         """
         path = Path(folder) / RESULT
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
+        for old in (path, path.with_name(EVENTS)):
+            old.unlink(missing_ok=True)
         for name in TABLES:
             with whole(path.with_name(f"{name}.parquet")) as stream:
                 getattr(self, name).to_parquet(stream)
+        if all(kernel.event_rows is not None for kernel in self.kernels):
+            write_events(self.kernels, path.with_name(EVENTS))
         with whole(path) as stream:
             stream.write(json.dumps(self.to_dict(), indent=1).encode())
         return path

@@ -7,16 +7,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .hardware_checks import MeasurementReport as MeasurementReport
     from .hardware_checks import validate_measurements as validate_measurements
+    from .hardware_comparison import HardwareReport as HardwareReport
+    from .hardware_comparison import validate_hardware as validate_hardware
     from .paper import PaperReport as PaperReport
     from .paper import validate_paper as validate_paper
 
 _MODULES = {
+    "HardwareReport": "hardware_comparison",
+    "validate_hardware": "hardware_comparison",
     "MeasurementReport": "hardware_checks",
     "validate_measurements": "hardware_checks",
     "PaperReport": "paper",
     "validate_paper": "paper",
 }
-__all__ = ["MeasurementReport", "PaperReport", "validate_measurements", "validate_paper"]
+__all__ = [
+    "HardwareReport",
+    "MeasurementReport",
+    "PaperReport",
+    "validate_hardware",
+    "validate_measurements",
+    "validate_paper",
+]
 
 
 def __getattr__(name: str) -> Any:

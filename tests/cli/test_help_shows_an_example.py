@@ -6,9 +6,9 @@ from importlib.metadata import version
 import pytest
 
 COMMANDS = [
-    *("", "run", "view", "convert", "annotate", "gpus", "sweep", "bench", "doctor"),
+    *("", "run", "view", "convert", "annotate", "gpus", "sweep", "report", "bench", "doctor"),
     *("trace", "trace record", "trace info"),
-    *("validate", "validate paper", "validate measurements"),
+    *("validate", "validate paper", "validate measurements", "validate hardware"),
 ]
 
 

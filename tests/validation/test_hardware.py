@@ -14,6 +14,7 @@ ORIGINS = {
     "figure_4_issue_timeline": "paper_fig4_issue_timeline",
     "table_1_issue_cycles": "paper_table1_issue_cycles",
     "table_2_memory_latency": "paper_table2_memory_latency",
+    "table_4_gpus": "paper_table4_gpus_mape",
     "table_5_prefetch": "paper_table5_prefetch",
     "table_7_dependence": "paper_table7_dependence",
     "sm86_register_ports": "sm86_rtx3060_register_ports",
@@ -46,7 +47,25 @@ def test_every_row_has_a_source_that_the_readme_names(name):
 
 
 def test_every_file_is_used():
-    assert {path.stem for path in FOLDER.glob("*.csv")} == set(ORIGINS)
+    assert {path.stem for path in FOLDER.glob("*.csv")} == {*ORIGINS, "a6000_microbenchmarks"}
+
+
+@pytest.mark.parametrize(
+    ("model", "column"),
+    [
+        ("", "hw_cycles"),
+        ("authors' simulator", "authors_model_cycles"),
+        ("Accel-Sim", "accel_sim_cycles"),
+    ],
+)
+def test_cycles_of_applications_are_those_of_the_collection(model, column):
+    origin = COLLECTION / "a6000_ubench_hw_cycles.csv"
+    if not origin.exists():
+        pytest.skip("the collection is not here")
+    with origin.open(newline="", encoding="utf-8") as file:
+        expected = {row["app"]: row[column] for row in csv.DictReader(file)}
+    rows = [row for row in table("a6000_microbenchmarks") if row["model"] == model]
+    assert {row["application"]: row["value"] for row in rows} == expected
 
 
 def test_listings_are_found_by_name():

@@ -1,0 +1,438 @@
+"""The plots that architects expect, each with its data: for pages as SVG, for papers as files."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+
+from ...isa.files import whole
+from ..stalls import STATES
+from .timeline_page import STALL_COLOURS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+# Okabe and Ito's colours stay apart for colour-blind readers; markers and hatches do in grey.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+MARKERS = "os^Dv<>"
+STATE_COLOURS = {"selected": "#2171b5", **STALL_COLOURS}
+HATCHES = ("", "///", "...", "\\\\\\", "xxx")
+# From the bottom of a stack: work, fixed waits, front end, dependences, queues, pipes, the rest.
+STACK_ORDER = (
+    *("selected", "wait", "no_instruction", "branch_resolving", "imc_miss"),
+    *("short_scoreboard", "long_scoreboard", "lg_throttle", "mio_throttle"),
+    *("math_pipe_throttle", "dispatch_stall", "not_selected"),
+    *("barrier", "membar", "drain", "misc"),
+)
+assert set(STACK_ORDER) == set(STATES)
+ERROR_LIMIT = 100.0  # percent at which bars are cut
+FORMATS = ("pdf", "png")
+STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "axes.edgecolor": "#666666",
+    "hatch.linewidth": 0.5,
+    "legend.frameon": False,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "warpwise",  # the same file for the same data
+    "pdf.fonttype": 42,
+    "savefig.bbox": "tight",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One plot. `tips` are hover texts of the marks that `draw` named with the keys as gid."""
+
+    name: str  # of its files
+    title: str
+    description: str  # stands for the plot where it cannot be seen
+    data: pd.DataFrame = field(repr=False)
+    draw: Callable[[Axes], None] = field(repr=False)
+    size: tuple[float, float] = (6.0, 4.2)  # inches
+    tips: dict[str, list[str]] = field(default_factory=dict, repr=False)
+
+    @property
+    def shape(self) -> str:
+        """`wide`, `tall` or `plain`: how much room it needs on a page."""
+        width, height = self.size
+        return "wide" if width > 7 else "tall" if height > 0.85 * width else "plain"
+
+    def canvas(self) -> Canvas:
+        """The plot on a canvas of its own, outside pyplot's state."""
+        import matplotlib as mpl
+        from matplotlib.figure import Figure as Canvas
+
+        with mpl.rc_context(STYLE):
+            canvas = Canvas(figsize=self.size, layout="constrained")
+            self.draw(canvas.add_subplot())
+        return canvas
+
+    def svg(self) -> str:
+        """For a page: an element with a text alternative and hover texts."""
+        import matplotlib as mpl
+
+        stream = io.StringIO()
+        with mpl.rc_context(STYLE):
+            self.canvas().savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+        return _for_page(stream.getvalue(), self)
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write the plot as PDF and PNG, and its data as CSV."""
+        import matplotlib as mpl
+
+        base = Path(folder) / self.name
+        base.parent.mkdir(parents=True, exist_ok=True)
+        paths = [base.with_suffix(f".{suffix}") for suffix in (*FORMATS, "csv")]
+        for path in paths[:-1]:
+            with whole(path) as stream, mpl.rc_context(STYLE):
+                self.canvas().savefig(stream, format=path.suffix[1:], dpi=200)
+        with whole(paths[-1]) as stream:
+            self.data.to_csv(stream, index=False)
+        return paths
+
+
+def _for_page(text: str, figure: Figure) -> str:
+    """An `svg` element alone; ids get the figure's name, since a page has several figures."""
+    ET.register_namespace("", "http://www.w3.org/2000/svg")
+    ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+    text = re.sub(r'\bid="', f'id="{figure.name}-', text)
+    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{figure.name}-", text)
+    root = ET.fromstring(text)
+    svg = "{http://www.w3.org/2000/svg}"
+    for metadata in root.findall(f"{svg}metadata"):
+        root.remove(metadata)
+    groups = {element.get("id"): element for element in root.iter(f"{svg}g")}
+    for gid, tips in figure.tips.items():
+        group = groups[f"{figure.name}-{gid}"]
+        marks = list(group.iter(f"{svg}use")) or [group]
+        for mark, tip in zip(marks, tips, strict=True):
+            title = ET.Element(f"{svg}title")
+            title.text = tip
+            mark.insert(0, title)
+    for size in ("width", "height"):
+        root.attrib.pop(size)  # the page decides
+    root.set("role", "img")
+    root.set("aria-label", f"{figure.title}. {figure.description}")
+    return ET.tostring(root, encoding="unicode")
+
+
+def correlation(rows: pd.DataFrame, labels: dict[str, str]) -> Figure:
+    """Hardware against model, both in cycles. `labels` names each model with its statistics."""
+    about = ["suite", "application", "arguments", "model"]
+    shown = rows[[*about, "hardware", "low", "high", "simulated", "error"]]
+    tips = {
+        f"points-{number}": [
+            f"{r.application} {r.arguments}, {model}: {r.simulated:,.0f} cycles, {r.error:+.1f} %"
+            for r in shown[shown["model"] == model].itertuples()
+        ]
+        for number, model in enumerate(labels)
+    }
+
+    def draw(axes: Axes) -> None:
+        from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+        ends = np.array([shown[["hardware", "simulated"]].min().min() / 1.6] * 2)
+        ends[1] = shown[["hardware", "simulated"]].max().max() * 1.6
+        for percent, shade in ((30, "#f1f1f1"), (10, "#dfe6ec")):
+            low, high = ends * (1 - percent / 100), ends * (1 + percent / 100)
+            axes.fill_between(ends, low, high, color=shade, lw=0, label=f"± {percent} %")
+        axes.plot(ends, ends, color="#444444", lw=1)
+        for number, (model, label) in enumerate(labels.items()):
+            part = shown[shown["model"] == model]
+            colour = COLOURS[number % len(COLOURS)]
+            points = axes.scatter(
+                part["hardware"],
+                part["simulated"],
+                s=46,
+                marker=MARKERS[number % len(MARKERS)],
+                color=colour,
+                edgecolor="white",
+                linewidth=0.7,
+                zorder=3,
+                label=label,
+            )
+            points.set_gid(f"points-{number}")
+            spread = part[part["low"] < part["high"]]  # of repeated measurements
+            axes.hlines(spread["simulated"], spread["low"], spread["high"], colour, lw=1)
+        axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(EngFormatter(sep=""))
+            axis.set_minor_formatter(NullFormatter())
+        axes.set(xlabel="hardware (cycles)", ylabel="simulated (cycles)")
+        axes.legend(loc="upper left", fontsize=8)
+
+    return Figure(
+        "correlation",
+        "Simulated against hardware cycles",
+        "Log-log. On the line the model is exact; bands are 10 and 30 percent. "
+        + "; ".join(labels.values()),
+        shown,
+        draw,
+        (6.0, 5.6),
+        tips,
+    )
+
+
+def ape_curve(rows: pd.DataFrame) -> Figure:
+    """Applications sorted by the size of their error, for each model separately."""
+    import pandas as pd
+
+    parts = []
+    for _, part in rows.groupby("model", sort=False):
+        ordered = part.sort_values("ape")[["model", "application", "arguments", "ape"]]
+        ranks = 100 * (np.arange(len(ordered)) + 1) / len(ordered)
+        parts.append(ordered.assign(percent_of_applications=ranks))
+    data = pd.concat(parts, ignore_index=True)
+    medians = data.groupby("model", sort=False)["ape"].median()
+
+    def draw(axes: Axes) -> None:
+        for number, (model, part) in enumerate(data.groupby("model", sort=False)):
+            colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+            ranks = part["percent_of_applications"]
+            axes.plot(ranks, part["ape"], color=colour, marker=marker, ms=5, label=str(model))
+            for quantile, style in ((0.5, ":"), (0.9, "--")):
+                axes.axhline(float(part["ape"].quantile(quantile)), color=colour, ls=style, lw=0.9)
+        axes.set(xlabel="applications (%), sorted by error", ylabel="absolute error (%)")
+        axes.set(xlim=(0, 102), ylim=(0, None))
+        place: dict[str, Any] = {
+            "loc": "lower left",
+            "bbox_to_anchor": (0, 1),
+            "ncols": len(medians),
+        }
+        axes.legend(**place, fontsize=8, title="dotted: median, dashed: p90", title_fontsize=8)
+
+    return Figure(
+        "sorted_errors",
+        "Sorted absolute errors",
+        "Each model's applications from its best to its worst. Median: "
+        + ", ".join(f"{model} {median:.1f} %" for model, median in medians.items()),
+        data,
+        draw,
+    )
+
+
+def signed_bars(rows: pd.DataFrame) -> Figure:
+    """Signed error by application, by suite; bars beyond the limit are cut and say their value."""
+    data = rows[["suite", "application", "arguments", "model", "error"]].sort_values(
+        ["suite", "application", "arguments"], kind="stable"
+    )
+    models = list(dict.fromkeys(rows["model"]))
+    places = list(dict.fromkeys(zip(data["application"], data["arguments"], strict=True)))
+    alone = [name for name, _ in places]
+    names = [n if alone.count(n) == 1 else f"{n} {arguments}" for n, arguments in places]
+
+    def draw(axes: Axes) -> None:
+        height = 0.8 / len(models)
+        for number, model in enumerate(models):
+            part = data[data["model"] == model]
+            pairs = zip(part["application"], part["arguments"], strict=True)
+            y = np.array([places.index(pair) for pair in pairs]) + (number + 0.5) * height - 0.4
+            error = part["error"].to_numpy(float)
+            colour, hatch = COLOURS[number % len(COLOURS)], HATCHES[number % len(HATCHES)]
+            shown = error.clip(-ERROR_LIMIT, ERROR_LIMIT)
+            style: dict[str, Any] = {"edgecolor": "white", "hatch": hatch, "lw": 0, "label": model}
+            axes.barh(y, shown, height * 0.92, color=colour, **style)
+            for at, value in zip(y, error, strict=True):
+                if abs(value) > ERROR_LIMIT:
+                    side = "right" if value > 0 else "left"
+                    place = math.copysign(ERROR_LIMIT - 1, value)
+                    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+                    axes.text(
+                        place, at, f"{value:+.0f}", va="center", ha=side, fontsize=7, bbox=box
+                    )
+        axes.axvline(0, color="#444444", lw=1)
+        axes.set_yticks(range(len(names)), names, fontsize=8)
+        axes.invert_yaxis()
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel("error (%): negative, too fast; positive, too slow")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(models), fontsize=8)
+
+    worst: Any = data.iloc[int(data["error"].abs().to_numpy().argmax())]
+    return Figure(
+        "signed_errors",
+        "Signed error by application",
+        f"The largest is {worst['error']:+.1f} % for {worst['application']} ({worst['model']}).",
+        data,
+        draw,
+        (6.0, max(3.0, 0.9 + 0.17 * len(models) * len(places))),
+    )
+
+
+def _per_instruction(stalls: pd.DataFrame, issued: Sequence[float]) -> pd.DataFrame:
+    """Warp-cycles per issued instruction, by state in the order of a stack."""
+    return stalls[list(STACK_ORDER)].div(np.asarray(issued, float), axis=0)
+
+
+def cpi_stack(stalls: pd.DataFrame, issued: Sequence[float]) -> Figure:
+    """Stacked bars, one a kernel: `stalls` has warp-cycles by state, `issued` the instructions."""
+    cpi = _per_instruction(stalls, issued)
+    states = [state for state in STACK_ORDER if cpi[state].any()]
+    data = cpi[states].reset_index(names="kernel")
+    tips = {
+        f"bar-{number}-{state}": [f"{kernel}: {state} {value:.2f} cycles per instruction"]
+        for number, kernel in enumerate(cpi.index)
+        for state, value in cpi.iloc[number][states].items()
+    }
+
+    def draw(axes: Axes) -> None:
+        left = np.zeros(len(cpi))
+        for place, state in enumerate(states):
+            values = cpi[state].to_numpy(float)
+            style: dict[str, Any] = {
+                "color": STATE_COLOURS[state],
+                "edgecolor": "#ffffff",
+                "lw": 0.6,
+            }
+            hatch = HATCHES[place % len(HATCHES)]
+            bars = axes.barh(range(len(cpi)), values, 0.7, left, hatch=hatch, label=state, **style)
+            for number, bar in enumerate(bars):
+                bar.set_gid(f"bar-{number}-{state}")
+            left += values
+        for number, total in enumerate(left):
+            axes.text(total, number, f" {total:.1f}", va="center", fontsize=9)
+        axes.set_yticks(range(len(cpi)), [_short(name) for name in cpi.index], fontsize=8)
+        axes.invert_yaxis()
+        axes.grid(visible=False, axis="y")
+        axes.margins(x=0.08)
+        axes.set_xlabel("warp-cycles per issued instruction")
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, reverse=True)
+
+    return Figure(
+        "cpi_stack",
+        "What warps wait for",
+        "Warp-cycles per issued instruction by warp state. "
+        + "; ".join(f"{kernel}: mostly {cpi.loc[kernel].idxmax()}" for kernel in cpi.index[:6]),
+        data,
+        draw,
+        (7.6, max(2.8, 1.2 + 0.5 * len(cpi))),
+        tips,
+    )
+
+
+def cpi_difference(stalls: pd.DataFrame, issued: Sequence[float]) -> Figure:
+    """By state, what the second of two runs waits more than the first."""
+    cpi = _per_instruction(stalls, issued)
+    first, second = cpi.index
+    change = cpi.loc[second] - cpi.loc[first]
+    states = [state for state in STACK_ORDER if change[state]]
+    data = cpi.T.assign(difference=change).reset_index(names="state")
+
+    def draw(axes: Axes) -> None:
+        colours = [STATE_COLOURS[state] for state in states]
+        bars = axes.barh(range(len(states)), change[states], color=colours, edgecolor="#444444")
+        axes.bar_label(bars, fmt="%+.2g", padding=3, fontsize=8)
+        axes.locator_params(axis="x", nbins=5)
+        axes.axvline(0, color="#444444", lw=1)
+        axes.set_yticks(range(len(states)), states, fontsize=8)
+        axes.grid(visible=False, axis="y")
+        axes.margins(x=0.2)
+        axes.set_xlabel("change in warp-cycles per issued instruction")
+
+    return Figure(
+        "cpi_difference",
+        f"{_short(second)} minus {_short(first)}",
+        f"The total changes by {change.sum():+.3g} warp-cycles per issued instruction.",
+        data,
+        draw,
+        (6.0, max(2.4, 1.0 + 0.32 * len(states))),
+    )
+
+
+def _short(name: str, most: int = 34) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def issue_timeline(events: pd.DataFrame, cycles: int = 200) -> Figure:
+    """Which warp of the first SM issues when, in the window with most issues; a row a warp."""
+    first_sm = events[events["sm"] == events["sm"].min()]
+    begin = int((first_sm["issue"] // cycles).mode()[0]) * cycles
+    window = first_sm[first_sm["issue"].between(begin, begin + cycles - 1)]
+    data = window[["issue", "subcore", "cta", "warp", "pc", "opcode"]]
+
+    def draw(axes: Axes) -> None:
+        from .timeline import draw as timeline
+
+        timeline(window, begin, begin + cycles, axes)
+        axes.set_xlim(begin, begin + cycles)
+        axes.tick_params(axis="y", labelsize=7)
+
+    return Figure(
+        "issue_timeline",
+        "Which warp issues when",
+        f"{len(data)} instructions in cycles {begin} to {begin + cycles - 1}, the busiest.",
+        data,
+        draw,
+        (9.0, max(2.6, 1.0 + 0.16 * len(window.groupby(["cta", "warp"])))),
+    )
+
+
+def sensitivity(effects: pd.DataFrame, axis: str) -> Figure:
+    """Speed-up over the values of one parameter; columns `value`, `speedup`, `low`, `high`."""
+
+    def draw(axes: Axes) -> None:
+        x = range(len(effects))
+        axes.fill_between(x, effects["low"], effects["high"], color=COLOURS[0], alpha=0.15, lw=0)
+        axes.plot(x, effects["speedup"], color=COLOURS[0], marker="o")
+        axes.axhline(1, color="#444444", lw=1)
+        axes.set_xticks(x, [str(value) for value in effects["value"]])
+        axes.set(xlabel=axis, ylabel=f"speed-up over {effects['value'].iloc[0]}")
+
+    best = int(effects["speedup"].to_numpy().argmax())
+    return Figure(
+        "sensitivity_" + re.sub(r"\W+", "_", axis),
+        f"Sensitivity to {axis}",
+        "Geometric mean over kernels; the band spans them. "
+        f"Best: {effects['speedup'].iloc[best]:.3f} at {effects['value'].iloc[best]}.",
+        effects,
+        draw,
+        (5.0, 3.4),
+    )
+
+
+def tornado(effects: dict[str, pd.DataFrame]) -> Figure:
+    """How far each parameter moves the cycles, the strongest on top."""
+    import pandas as pd
+
+    spans = [
+        {"parameter": axis, "slowest": table["speedup"].min(), "fastest": table["speedup"].max()}
+        for axis, table in effects.items()
+    ]
+    data = pd.DataFrame(spans)
+    data = data.assign(span=data["fastest"] / data["slowest"]).sort_values("span")
+
+    def draw(axes: Axes) -> None:
+        change = 100 * (data[["slowest", "fastest"]] - 1)
+        y = range(len(data))
+        axes.barh(y, change["fastest"], color=COLOURS[0], label="fastest value")
+        axes.barh(y, change["slowest"], color=COLOURS[1], hatch="///", label="slowest value")
+        axes.axvline(0, color="#444444", lw=1)
+        axes.set_yticks(y, data["parameter"], fontsize=8)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel("speed-up over the first value (%)")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize=8)
+
+    strongest: Any = data.iloc[-1]
+    return Figure(
+        "tornado",
+        "Which parameter matters",
+        f"{strongest['parameter']} matters most: {strongest['span']:.3f} between its values.",
+        data,
+        draw,
+        (6.0, max(2.2, 1.0 + 0.4 * len(data))),
+    )

@@ -1,0 +1,57 @@
+"""Warp-cycles by instruction and issue slots by sub-core: exact partitions of the same run."""
+
+from pathlib import Path
+
+import pytest
+
+from warpwise.sim import run
+from warpwise.sim.attribution import attribute
+from warpwise.sim.machine.load import load
+from warpwise.sim.stalls import STATES
+from warpwise.traces.handwritten import parse
+from warpwise.traces.load import load as load_trace
+
+STATE_LIST = list(STATES)
+SAMPLE = Path(__file__).parents[2] / "traces/samples/matmul.warptrace"
+LOADS = """
+.arch sm_86
+.kernel loads
+.block 160
+.warm icache
+[B------:R-:W0:-:S02] LDG.E R2, [R4.64] ; @addr base=0x1000 stride=4
+[B0-----:R-:W-:-:S04] FADD R1, R2, R3 ;
+[B------:R-:W-:-:S05] BAR.SYNC 0x0 ;
+[B------:R-:W-:-:S01] STG.E [R4.64], R1 ; @addr base=0x1000 stride=4
+[B------:R-:W-:-:S01] EXIT ;
+"""
+
+
+@pytest.fixture(scope="module", params=["loads", "matmul"])
+def both(request):
+    trace = parse(LOADS) if request.param == "loads" else load_trace(SAMPLE)
+    kernel = trace.kernels[0]
+    return run(trace, sms=1).kernels[0], attribute(kernel, load("rtx_a6000"), sms=1)
+
+
+def test_instructions_share_the_warp_cycles_of_each_state(both):
+    result, attribution = both
+    assert attribution.by_pc[STATE_LIST].sum().to_dict() == result.stalls
+
+
+def test_each_instruction_has_the_cycles_that_it_issued(both):
+    result, attribution = both
+    assert attribution.by_pc["selected"].tolist() == result.counts["issued"].tolist()
+
+
+def test_every_cycle_of_a_subcore_is_one_issue_slot(both):
+    result, attribution = both
+    slots = attribution.issue_slots
+    assert slots.sum(axis=1).tolist() == [attribution.execution_cycles] * 4
+    assert slots["selected"].sum() == result.warp_inst
+    assert attribution.execution_cycles == result.execution_cycles
+
+
+def test_a_load_is_waited_for_by_its_reader():
+    by_pc = attribute(parse(LOADS).kernels[0], load("rtx_a6000"), sms=1).by_pc
+    assert by_pc["long_scoreboard"].idxmax() == 1
+    assert by_pc.loc[by_pc["drain"] > 0, "instruction"].str.startswith("EXIT").all()
