@@ -22,7 +22,7 @@ RATE = 1.2e6  # warp-instructions per second, gemm in docs/benchmarks.md; others
 
 
 class TraceGroup(TyperGroup):
-    """`warpwise trace INPUT` records, `warpwise trace -- PROGRAM` too; `info` and so on are commands."""
+    """`trace INPUT` and `trace -- PROGRAM` record; `trace info INPUT` is a command of its own."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Record unless another command is named."""

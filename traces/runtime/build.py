@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from elftools.common.exceptions import ELFError
-from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 
 from ...isa.errors import InputError
@@ -37,9 +38,9 @@ def examine(program: Path) -> Executable:
     hint = "expected a CUDA program that was compiled with nvcc -cudart shared"
     try:
         with open(program, "rb") as stream:
-            elf = ELFFile(stream)
+            elf: Any = ELFFile(stream)
             dynamic = elf.get_section_by_name(".dynamic")
-            tags = dynamic.iter_tags() if isinstance(dynamic, DynamicSection) else ()
+            tags = dynamic.iter_tags() if dynamic else ()
             needed = [tag.needed for tag in tags if tag.entry.d_tag == "DT_NEEDED"]
             symbols = elf.get_section_by_name(".dynsym")
             names = [
@@ -75,13 +76,8 @@ def runtime_folder(executable: Executable) -> Path:
 
 
 def _defined(source: str) -> frozenset[str]:
-    """Names of the runtime that some C code mentions as functions."""
-    words = source.replace("(", " ( ").replace("*", " ").replace(",", " ").split()
-    called = {word for word, after in zip(words, words[1:], strict=False) if after == "("}
-    done = {
-        after for word, _, after in zip(words, words[1:], words[2:], strict=False) if word == "DONE"
-    }
-    return frozenset(called | done)
+    """Names of the runtime that some C code defines, or mentions as functions."""
+    return frozenset(re.findall(r"\b_*cuda\w+(?=\()|(?<=DONE\()cuda\w+", source))
 
 
 def _stub(name: str) -> str:

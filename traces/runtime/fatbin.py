@@ -64,7 +64,7 @@ def images(fat_binary: bytes) -> Iterator[Image]:
 
 
 def cubin_for(fat_binary: bytes, arch: str) -> bytes:
-    """The cubin that a GPU of `arch` ("sm_86") runs: the newest of its generation, not newer than it.
+    """The cubin that a GPU of `arch` ("sm_86") runs: the newest of its generation.
 
     Raises InputError that names what is there instead.
     """

@@ -50,7 +50,7 @@ name:256s uuid:16s luid:8s luidDeviceNodeMask:I totalGlobalMem:N sharedMemPerBlo
 warpSize:i memPitch:N maxThreadsPerBlock:i maxThreadsDim:3i maxGridSize:3i 12:clockRate:i
 totalConstMem:N major:i minor:i textureAlignment:N texturePitchAlignment:N 12:deviceOverlap:i
 multiProcessorCount:i 12:kernelExecTimeoutEnabled:i integrated:i canMapHostMemory:i
-12:computeMode:i maxTexture1D:i maxTexture1DMipmap:i 12:maxTexture1DLinear:i textures:18i
+12:computeMode:i maxTexture1D:i maxTexture1DMipmap:i 12:maxTexture1DLinear:i textures:23i
 surfaces:14i surfaceAlignment:N concurrentKernels:i ECCEnabled:i pci:3i tccDriver:i
 asyncEngineCount:i unifiedAddressing:i 12:memoryClockRate:i memoryBusWidth:i l2CacheSize:i
 persistingL2CacheMaxSize:i maxThreadsPerMultiProcessor:i streamPrioritiesSupported:i

@@ -188,7 +188,7 @@ class Server:
         return self._checked(lambda: self._device.write(to, self._device.read(source, length)))
 
     def _checked(self, action: Callable[[], None]) -> Reply:
-        """Outside of allocations, a copy fails as CUDA's does and leaves the rest to the program."""
+        """Outside of allocations a copy fails as CUDA's does; the program decides what to do."""
         try:
             action()
         except EmulationError:
