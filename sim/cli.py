@@ -586,7 +586,10 @@ app.add_typer(
     trace_app,
     name="trace",
     help="Record what the warps of a kernel do, or look at it.",
-    epilog=_examples("warpwise trace info traces/samples/matmul.warptrace"),
+    epilog=_examples(
+        "warpwise trace info traces/samples/matmul.warptrace",
+        "warpwise trace -o app.warptrace -- ./app 1024",
+    ),
 )
 
 
