@@ -588,7 +588,7 @@ app.add_typer(
     help="Record what the warps of a kernel do, or look at it.",
     epilog=_examples(
         "warpwise trace info traces/samples/matmul.warptrace",
-        "warpwise trace -o app.warptrace -- ./app 1024",
+        "warpwise trace program ./app 1024",
     ),
 )
 
