@@ -367,6 +367,69 @@ def record(
         typer.echo(f"{output}: {names}, {document['bytes']:,} bytes, hash {document['hash']}")
 
 
+@trace_app.command(
+    epilog=_examples(
+        "warpwise trace -o app.warptrace --kernel 'stencil*' -- ./app 1024",
+        "nvcc -cudart shared -arch=sm_86 app.cu -o app  # how to compile it",
+    )
+)
+def program(
+    command: Annotated[
+        list[str], typer.Argument(metavar="-- PROGRAM [ARGS]", help="A CUDA program.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            callback=lambda path: path and _trace_path(path),
+            help="A .warptrace; PROGRAM.warptrace by default.",
+        ),
+    ] = None,
+    gpu: GpuOption = "rtx_a6000",
+    kernel: KernelOption = None,
+    launches: Annotated[
+        str | None,
+        typer.Option(
+            "--launches", metavar="FIRST:LAST", help="Only these launches, the last excluded."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run an unmodified CUDA program on the emulator and record its kernels.
+
+    The program is to be compiled with nvcc -cudart shared. Its exit code is that of this command.
+    """
+    from ..traces.load import matches
+    from ..traces.runtime import run_program
+    from . import cli_traces
+    from .machine.load import load as load_machine
+    from .simulated_gpu import facts
+
+    chosen = cli_traces.parse_launches(launches)
+    run = run_program(
+        command,
+        facts(load_machine(gpu).gpu),
+        lambda launch, name: launch in chosen and (kernel is None or matches(name, kernel)),
+        stdout=sys.stderr.fileno() if as_json else None,
+    )
+    if run.trace.kernels:
+        path = output or Path(f"{Path(command[0]).name}.warptrace")
+        document = cli_traces.recorded(run.trace, path)
+        document["exit_code"] = run.exit_code
+        if as_json:
+            _print_json(document)
+        _complain(
+            f"{path}: {len(run.trace.kernels)} of {len(run.launched)} launches, "
+            f"{document['bytes']:,} bytes, hash {document['hash']}"
+        )
+    elif run.exit_code == 0:
+        names = ", ".join(sorted(set(run.launched))) or "nothing"
+        raise InputError(f"{command[0]}: no launch was recorded; it launched {names}")
+    raise typer.Exit(run.exit_code)
+
+
 @trace_app.command(epilog=_examples("warpwise trace info traces/samples/matmul.warptrace"))
 def info(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Any trace.")],
@@ -586,7 +649,10 @@ app.add_typer(
     trace_app,
     name="trace",
     help="Record what the warps of a kernel do, or look at it.",
-    epilog=_examples("warpwise trace info traces/samples/matmul.warptrace"),
+    epilog=_examples(
+        "warpwise trace info traces/samples/matmul.warptrace",
+        "warpwise trace program ./app 1024",
+    ),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +22,13 @@ RATE = 1.2e6  # warp-instructions per second, gemm in docs/benchmarks.md; others
 
 
 class TraceGroup(TyperGroup):
-    """`warpwise trace INPUT` records; `warpwise trace info INPUT` is a command of its own."""
+    """`trace INPUT` and `trace -- PROGRAM` record; `trace info INPUT` is a command of its own."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Record unless another command is named."""
-        if args and args[0] not in (*self.commands, "--help"):
+        if "--" in args and args[0] not in self.commands:
+            args = ["program", *args]
+        elif args and args[0] not in (*self.commands, "--help"):
             args = ["record", *args]
         return super().parse_args(ctx, args)
 
@@ -44,6 +47,18 @@ def recorded(trace: Trace, path: Path) -> dict[str, Any]:
             for k in trace.kernels
         ],
     }
+
+
+def parse_launches(launches: str | None) -> range:
+    """The launches such as `2:5`, the last excluded; all without a text."""
+    if launches is None:
+        return range(sys.maxsize)
+    found = re.fullmatch(r"(\d+):(\d*)", launches)
+    if not found:
+        raise InputError(
+            f"--launches {launches}: expected FIRST:LAST, the last one excluded, as in 2:5 or 2:"
+        )
+    return range(int(found[1]), int(found[2] or sys.maxsize))
 
 
 def cut_to(trace: Trace, ctas: str | None) -> Trace:

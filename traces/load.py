@@ -33,17 +33,18 @@ def load(
     trace = _read(Path(path), launch, Path(cubin) if cubin else None)
     if kernel is None:
         return trace
-    from ..isa.cubin import plain_name
-
-    kept = tuple(
-        k
-        for k in trace.kernels
-        if any(fnmatch.fnmatchcase(name, kernel) for name in (k.name, plain_name(k.name)))
-    )
+    kept = tuple(k for k in trace.kernels if matches(k.name, kernel))
     if not kept:
         names = ", ".join(sorted({k.name for k in trace.kernels}))
         raise InputError(f"{path}: no kernel matches {kernel!r}, only these are there: {names}")
     return replace(trace, kernels=kept)
+
+
+def matches(name: str, kernel: str) -> bool:
+    """Whether a kernel's full or plain name is `kernel` or fits that pattern."""
+    from ..isa.cubin import plain_name
+
+    return any(fnmatch.fnmatchcase(text, kernel) for text in (name, plain_name(name)))
 
 
 def _read(path: Path, launch: str | Path | None, cubin: Path | None) -> Trace:
