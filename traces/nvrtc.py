@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 
 from ..isa.errors import InputError
 
@@ -37,16 +37,19 @@ def compile_cuda(
 @cache
 def _library() -> ctypes.CDLL:
     """NVRTC, loaded from its wheel."""
-    try:
-        wheel = distribution("nvidia-cuda-nvrtc")
-    except PackageNotFoundError:
-        raise InputError(
-            "the NVRTC wheel is missing; CUDA C++ needs it: pip install 'warpwise[cuda]'."
-        ) from None
+    wheel = _wheel()
     files = {file.name: str(wheel.locate_file(file)) for file in wheel.files or ()}
     builtins = next(name for name in files if name.startswith("libnvrtc-builtins.so."))
     ctypes.CDLL(files[builtins])  # NVRTC asks for it by bare name
     return ctypes.CDLL(files[next(name for name in files if name.startswith("libnvrtc.so."))])
+
+
+def _wheel() -> Distribution:
+    """The wheel of CUDA 13, or of CUDA 12 where that one is missing."""
+    for name in ("nvidia-cuda-nvrtc", "nvidia-cuda-nvrtc-cu12"):
+        with contextlib.suppress(PackageNotFoundError):
+            return distribution(name)
+    raise InputError("the NVRTC wheel is missing; CUDA C++ needs it: pip install 'warpwise[cuda]'.")
 
 
 def _fetch(program: ctypes.c_void_p, what: str) -> bytes:

@@ -70,8 +70,11 @@ class Fault:
 
 
 FAULTS = [
-    Fault("ties: oldest first", policy, "first", "warps.youngest(sc", "warps.oldest(sc"),
-    Fault("not greedy", policy, "first", "greedy >= 0 and", "greedy > 99 and"),
+    Fault("ties: oldest first", policy, "_least_recent", "warps.youngest(sc", "warps.oldest(sc"),
+    Fault("not greedy", policy, "_least_recent", "greedy >= 0 and", "greedy > 99 and"),
+    Fault("most recent first", policy, "_least_recent", "at < earliest", "at > earliest - 99"),
+    Fault("forgets a cycle late", policy, "_recent", "recency_cycles", "recency_cycles + 1"),
+    Fault("cggty: oldest first", policy, "first", "warps.youngest(sc", "warps.oldest(sc"),
     Fault(
         "lrr begins with itself",
         policy,

@@ -7,12 +7,12 @@ ONE_SUBCORE = {"block": 512, "active": "0 4 8 12"}
 
 
 def test_release_comes_twenty_cycles_after_the_last_arrival(simulate):
-    """Two warps of one sub-core arrive in different cycles; the greedy one goes on first."""
+    """Two warps of one sub-core arrive in different cycles; the younger one goes on first."""
     run = simulate("BAR.SYNC 0x0 ;\nNOP ;", block=160, active="0 4")
     young, old = run.issues("BAR", warp=4)[0], run.issues("BAR", warp=0)[0]
     assert young < old
-    assert run.issues("NOP", warp=0) == [old + LATENCY]
-    assert run.issues("NOP", warp=4) == [old + LATENCY + 2]  # behind warp 0's EXIT
+    assert run.issues("NOP", warp=4) == [old + LATENCY]
+    assert run.issues("NOP", warp=0) == [old + LATENCY + 2]  # behind warp 4's EXIT
 
 
 def test_warps_of_all_subcores_are_released_in_one_cycle(simulate):

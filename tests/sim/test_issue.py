@@ -7,6 +7,7 @@ from warpwise.traces.handwritten import parse
 
 # Warps 0, 4, 8 and 12 of the CTA live on sub-core 0; the others exit at once.
 FOUR_WARPS = {"block": 512, "active": "0 4 8 12"}
+CGGTY = {"sm.issue.policy": "cggty"}  # the rule of the paper
 
 
 def control(stall, yields=False):
@@ -53,7 +54,7 @@ def runs(pairs):
 
 def test_greedy_warp_first_then_the_youngest(simulate):
     """Warp 0 arrives last and is greedy; when it is through, 12, 8 and 4 follow by age."""
-    run = simulate(filled("@repeat 9 NOP ;"), **FOUR_WARPS)
+    run = simulate(filled("@repeat 9 NOP ;"), changes=CGGTY, **FOUR_WARPS)
     assert [warp for _, _, warp in runs(issuers(run))] == [0, 12, 8, 4]
     assert [cycle for cycle, _ in issuers(run)] == list(range(40))  # nine and EXIT, no bubble
 
@@ -65,7 +66,7 @@ def test_greedy_warp_first_then_the_youngest(simulate):
         ("gto", [0, 4, 8, 12]),  # greedy, then the oldest
         ("oldest", [0, 4, 8, 12]),
         ("lrr", [4, 8, 12, 0] * 9 + [4, 8, 12, 0]),  # one instruction each, nine NOPs and EXIT
-        ("lri", [0, 12, 8, 4]),  # they arrived at the barrier in the order 12, 8, 4, 0
+        ("lri", [12, 8, 4, 0]),  # the barrier took longer than issues are remembered
     ],
 )
 def test_other_policies(simulate, policy, order):
@@ -74,8 +75,11 @@ def test_other_policies(simulate, policy, order):
 
 
 def test_least_recently_issued_shares_the_slots(simulate):
-    """Stall count 2 and four warps: CGGTY serves two of them first, LRI all in turn."""
-    code = filled(f"@repeat 8 {control(2)} NOP ;")
+    """Stall count 2 and four warps: CGGTY serves two of them first, LRI all in turn.
+
+    With the first stall count, all have issued when the first one may issue again.
+    """
+    code = filled(f"{control(5)} NOP ;\n@repeat 8 {control(2)} NOP ;")
     last = {}
     for policy in ("cggty", "lri"):
         run = simulate(code, changes={"sm.issue.policy": policy}, **FOUR_WARPS)
@@ -85,6 +89,21 @@ def test_least_recently_issued_shares_the_slots(simulate):
     assert last["cggty"][1] - last["cggty"][0] == 1
     assert last["cggty"][2] - last["cggty"][1] > 10
     assert last["lri"][3] - last["lri"][0] == 3
+
+
+@pytest.mark.parametrize(("remembered", "order"), [(19, [12, 8, 4, 0]), (21, [0, 12, 8, 4])])
+def test_issues_of_long_ago_are_forgotten(simulate, remembered, order):
+    """Warp 0 was the last at a barrier, whose release takes 20 cycles more."""
+    changes = {"sm.issue.recency_cycles": remembered}
+    run = simulate(filled("@repeat 9 NOP ;"), changes=changes, **FOUR_WARPS)
+    assert [warp for _, _, warp in runs(issuers(run))] == order
+
+
+def test_warps_that_have_issued_lately_go_before_younger_ones(simulate):
+    """12 and 8 take turns to their end; 4, which has not issued, waits for a free slot."""
+    code = filled(f"@repeat 8 {control(2)} NOP ;")
+    run = simulate(code, **FOUR_WARPS)
+    assert [warp for _, warp in issuers(run)[:16]] == [12, 8] * 8
 
 
 def test_oldest_first_knows_no_greed(simulate):
@@ -105,7 +124,7 @@ def test_stalled_warps_give_way_and_the_greedy_one_keeps_the_port(simulate):
     younger, 6 and 7. In 8 the ready ones are 12 and 0: 12 runs to its end, then 8, 4 and 0.
     """
     code = f"NOP ;\n{control(4)} NOP ;\n@repeat 29 NOP ;"
-    run = simulate(filled(code), **FOUR_WARPS)
+    run = simulate(filled(code), changes=CGGTY, **FOUR_WARPS)
     assert runs(issuers(run)) == [
         (0, 1, 0),
         (2, 3, 12),
@@ -126,7 +145,7 @@ def test_yield_passes_the_port_to_the_youngest_ready_warp(simulate):
     issues its first two, yields to 0, which keeps the port to its end.
     """
     code = f"NOP ;\n{control(1, True)} NOP ;\n@repeat 29 NOP ;"
-    run = simulate(filled(code), **FOUR_WARPS)
+    run = simulate(filled(code), changes=CGGTY, **FOUR_WARPS)
     assert runs(issuers(run)) == [
         (0, 1, 0),
         (2, 3, 12),
