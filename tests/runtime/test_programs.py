@@ -15,6 +15,7 @@ from warpwise.traces import store
         ("pipeline", ["scale", "scale", "sum"]),
         ("image", ["filter", "histogram", "histogram"]),
         ("device", ["increment", "rounds"]),
+        ("texture", ["gather", "shift"]),
     ],
 )
 def test_programs_pass_their_checks_and_their_traces_simulate(
@@ -28,6 +29,12 @@ def test_programs_pass_their_checks_and_their_traces_simulate(
     assert all(k in recorded.name for k, recorded in zip(kernels, trace.kernels, strict=True))
     result = api.run(trace, "rtx_a6000")
     assert all(k.cycles > 0 for k in result.kernels)
+
+
+def test_a_texture_of_an_array_is_refused(build, warpwise):
+    done = warpwise("trace", "--", build("texture"), "array")
+    assert done.returncode == 3
+    assert "only textures over linear and pitched memory are emulated" in done.stderr
 
 
 def test_arguments_and_output_pass_through(build, warpwise, tmp_path):

@@ -33,6 +33,8 @@ class Operation(IntEnum):
     MEMORY = auto()
     UNSUPPORTED = auto()
     OWNS = auto()
+    TEXTURE = auto()
+    FORGET_TEXTURE = auto()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from functools import cached_property
 from socket import socket
 
 from ...isa.cubin import plain_name
+from ...isa.errors import InputError
 from ...isa.program import Program
 from ..emulator import Device, EmulationError, Module, UnsupportedError
 from ..emulator.device import MAX_THREADS
@@ -22,6 +23,7 @@ from .properties import (
     device_properties,
 )
 from .protocol import Operation, Reply, Request, answer, receive
+from .textures import texture
 
 # Numbers of cudaError_t.
 INVALID_VALUE, OUT_OF_MEMORY, INVALID_CONFIGURATION = 1, 2, 9
@@ -76,6 +78,8 @@ class Server:
             Operation.MEMORY: lambda _: Reply(values=(self._room, MEMORY_BYTES)),
             Operation.UNSUPPORTED: self._unsupported,
             Operation.OWNS: self._owns,
+            Operation.TEXTURE: self._texture,
+            Operation.FORGET_TEXTURE: self._forget_texture,
         }
 
     def serve(self, connection: socket) -> None:
@@ -194,6 +198,19 @@ class Server:
         except EmulationError:
             return Reply(INVALID_VALUE)
         return Reply()
+
+    def _texture(self, request: Request) -> Reply:
+        border = request.arguments[0]
+        try:
+            made = texture(request.data[:border], request.data[border:])
+            return Reply(values=(self._device.create_texture(made), 0))
+        except UnsupportedError:
+            raise
+        except (InputError, EmulationError):
+            return Reply(INVALID_VALUE)
+
+    def _forget_texture(self, request: Request) -> Reply:
+        return self._checked(lambda: self._device.destroy_texture(request.arguments[0]))
 
     def _owns(self, request: Request) -> Reply:
         try:
