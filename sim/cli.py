@@ -355,15 +355,15 @@ def record(
     as_json: JsonOption = False,
 ) -> None:
     """Emulate a cubin and record what its warps do."""
-    from ..traces.load import load
+    from ..traces.load import record as record_cubin
     from . import cli_traces
 
-    trace = load(source, launch, kernel)
-    document = cli_traces.recorded(trace, output)
+    writer = record_cubin(source, launch, output, kernel)
+    document = cli_traces.recorded(writer, output)
     if as_json:
         _print_json(document)
     else:
-        names = ", ".join(k.name for k in trace.kernels)
+        names = ", ".join(k.name for k in writer.kernels)
         typer.echo(f"{output}: {names}, {document['bytes']:,} bytes, hash {document['hash']}")
 
 
@@ -401,6 +401,8 @@ def program(
 
     The program is to be compiled with nvcc -cudart shared. Its exit code is that of this command.
     """
+    from ..traces import store
+    from ..traces.emulator import PRODUCER
     from ..traces.load import matches
     from ..traces.runtime import run_program
     from . import cli_traces
@@ -408,25 +410,28 @@ def program(
     from .simulated_gpu import facts
 
     chosen = cli_traces.parse_launches(launches)
-    run = run_program(
-        command,
-        facts(load_machine(gpu).gpu),
-        lambda launch, name: launch in chosen and (kernel is None or matches(name, kernel)),
-        stdout=sys.stderr.fileno() if as_json else None,
-    )
-    if run.trace.kernels:
-        path = output or Path(f"{Path(command[0]).name}.warptrace")
-        document = cli_traces.recorded(run.trace, path)
-        document["exit_code"] = run.exit_code
-        if as_json:
-            _print_json(document)
-        _complain(
-            f"{path}: {len(run.trace.kernels)} of {len(run.launched)} launches, "
-            f"{document['bytes']:,} bytes, hash {document['hash']}"
+    path = output or Path(f"{Path(command[0]).name}.warptrace")
+    with store.writing(path, PRODUCER) as writer:
+        run = run_program(
+            command,
+            facts(load_machine(gpu).gpu),
+            writer,
+            lambda launch, name: launch in chosen and (kernel is None or matches(name, kernel)),
+            stdout=sys.stderr.fileno() if as_json else None,
         )
-    elif run.exit_code == 0:
-        names = ", ".join(sorted(set(run.launched))) or "nothing"
-        raise InputError(f"{command[0]}: no launch was recorded; it launched {names}")
+        if not writer.kernels and run.exit_code:
+            raise typer.Exit(run.exit_code)
+        if not writer.kernels:
+            names = ", ".join(sorted(set(run.launched))) or "nothing"
+            raise InputError(f"{command[0]}: no launch was recorded; it launched {names}")
+    document = cli_traces.recorded(writer, path)
+    document["exit_code"] = run.exit_code
+    if as_json:
+        _print_json(document)
+    _complain(
+        f"{path}: {len(writer.kernels)} of {len(run.launched)} launches, "
+        f"{document['bytes']:,} bytes, hash {document['hash']}"
+    )
     raise typer.Exit(run.exit_code)
 
 

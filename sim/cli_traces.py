@@ -16,6 +16,7 @@ from .cli_text import table
 if TYPE_CHECKING:
     from ..traces.info import KernelInfo
     from ..traces.kernel import Trace
+    from ..traces.store import Writer
 
 OPCODES_SHOWN = 8
 RATE = 1.2e6  # warp-instructions per second, gemm in docs/benchmarks.md; others differ a lot
@@ -33,18 +34,16 @@ class TraceGroup(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-def recorded(trace: Trace, path: Path) -> dict[str, Any]:
-    """Write a `.warptrace`; what there is to say about it."""
-    from ..traces import store
-
+def recorded(writer: Writer, path: Path) -> dict[str, Any]:
+    """What there is to say about a new `.warptrace`."""
     return {
         "schema": 1,
         "trace": str(path),
-        "hash": store.write(trace, path),
+        "hash": writer.hash,
         "bytes": path.stat().st_size,
         "kernels": [
             {"name": k.name, "grid": list(k.grid), "block": list(k.block), "arch": k.program.arch}
-            for k in trace.kernels
+            for k in writer.kernels
         ],
     }
 

@@ -7,7 +7,7 @@ array; launches share the buffers. `checks` names optional checks of the emulato
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,9 +26,10 @@ from pydantic import (
 
 from ..isa.cubin import find_kernel
 from ..isa.errors import InputError
-from .emulator import PRODUCER, Device, EmulationError, emulate_program
-from .emulator.arguments import Buffers
+from .emulator import PRODUCER, Device, EmulationError
+from .emulator.arguments import Buffers, pack_arguments
 from .kernel import Trace
+from .store import Writer
 
 DTYPES = {
     name: np.dtype(f"<{name[0]}{int(name[1:]) // 8}")
@@ -135,8 +136,16 @@ def _explain(error: ValidationError) -> str:
     return "; ".join(problems)
 
 
-def run_launch(cubin: str | Path, launch: LaunchFile) -> Trace:
-    """Emulate all launches in order, compare the buffers that have a `check`, return the trace."""
+def run_launch(
+    cubin: str | Path,
+    launch: LaunchFile,
+    writer: Writer | None = None,
+    wanted: Callable[[str], bool] = lambda name: True,
+) -> Trace:
+    """Emulate all launches in order, compare the buffers that have a `check`, return the trace.
+
+    The kernels whose names are `wanted` are recorded: in the trace, or by `writer` alone.
+    """
     buffers = {name: first_content(launch, name) for name in launch.buffer}
     device = Device(launch.checks)
     placed = Buffers(device.memory, list(buffers.values()))
@@ -145,9 +154,11 @@ def run_launch(cubin: str | Path, launch: LaunchFile) -> Trace:
     for number, spec in enumerate(launch.launch):
         program = programs[find_kernel(programs, spec.kernel)]
         args = arguments(launch, number, buffers)
-        kernels.append(
-            emulate_program(device, program, spec.grid, spec.block, args, placed, spec.shared)
-        )
+        record = (writer or True) if wanted(program.name) else False
+        parameters = pack_arguments(program, args, placed)
+        kernel = device.launch(program, spec.grid, spec.block, parameters, spec.shared, record)
+        if kernel:
+            kernels.append(kernel)
     placed.copy_back()
     for name, content in buffers.items():
         compare_with_check(launch, name, content)

@@ -11,6 +11,7 @@ from ..isa.errors import InputError
 
 if TYPE_CHECKING:
     from .kernel import Trace
+    from .store import Writer
 
 FORMATS: Final = (
     ".warptrace (recorded), .sass (hand-written), .cubin (with a launch file), or Accel-Sim's "
@@ -35,9 +36,39 @@ def load(
         return trace
     kept = tuple(k for k in trace.kernels if matches(k.name, kernel))
     if not kept:
-        names = ", ".join(sorted({k.name for k in trace.kernels}))
-        raise InputError(f"{path}: no kernel matches {kernel!r}, only these are there: {names}")
+        raise _no_match(path, kernel, {k.name for k in trace.kernels})
     return replace(trace, kernels=kept)
+
+
+def record(
+    cubin: str | Path, launch: str | Path | None, path: str | Path, kernel: str | None = None
+) -> Writer:
+    """Emulate a cubin as a launch file says, and write a `.warptrace`, batch by batch.
+
+    What is written is in the `kernels` and the `hash` of the result. Raises InputError.
+    """
+    from . import store
+    from .emulator import PRODUCER
+    from .launch import load_launch, run_launch
+
+    if Path(cubin).suffix.lower() != ".cubin" or launch is None:
+        raise InputError(f"{cubin}: expected a .cubin and --launch FILE, which says what to launch")
+    names: set[str] = set()
+
+    def wanted(name: str) -> bool:
+        names.add(name)
+        return kernel is None or matches(name, kernel)
+
+    with store.writing(path, PRODUCER) as writer:
+        run_launch(cubin, load_launch(launch), writer, wanted)
+        if not writer.kernels:
+            raise _no_match(cubin, kernel, names)
+    return writer
+
+
+def _no_match(path: str | Path, kernel: str | None, names: set[str]) -> InputError:
+    there = ", ".join(sorted(names))
+    return InputError(f"{path}: no kernel matches {kernel!r}, only these are there: {there}")
 
 
 def matches(name: str, kernel: str) -> bool:

@@ -15,7 +15,7 @@ import math
 import os
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -145,24 +145,40 @@ class Manifest(Record):
 
 def write(trace: Trace, path: str | os.PathLike[str]) -> str:
     """Write `trace` and return its content hash. The file appears whole or not at all."""
+    with writing(path, trace.producer) as writer:
+        for kernel in trace.kernels:
+            writer.add(kernel)
+    return writer.hash
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str], producer: str = "") -> Iterator[Writer]:
+    """A file to which kernels are added one by one.
+
+    It appears when the block ends without an exception, and holds no more than a block of CTAs
+    in memory.
+    """
     with whole(FilePath(path)) as stream, zipfile.ZipFile(stream, "w") as archive:
-        content = _write_content(trace, archive)
+        writer = Writer(archive)
+        yield writer
         manifest = Manifest(
             format="warptrace",
             version=VERSION,
-            producer=trace.producer,
+            producer=producer,
             versions={"warpwise": version("warpwise")},
-            hash=content.hash(),
-            content=content,
+            hash=writer.hash,
+            content=writer.content,
         )
         _add(archive, MANIFEST, manifest.model_dump_json(indent=1).encode())
-    return manifest.hash
 
 
 def content_hash(trace: Trace) -> str:
     """The hash that a file of `trace` would carry."""
     with zipfile.ZipFile(io.BytesIO(), "w") as archive:
-        return _write_content(trace, archive).hash()
+        writer = Writer(archive)
+        for kernel in trace.kernels:
+            writer.add(kernel)
+    return writer.hash
 
 
 def read(path: str | os.PathLike[str]) -> Trace:
@@ -180,35 +196,90 @@ def read(path: str | os.PathLike[str]) -> Trace:
 # Writing
 
 
-def _write_content(trace: Trace, archive: zipfile.ZipFile) -> Content:
-    programs: dict[str, int] = {}  # digest -> number, in the order of first use
-    launches = []
-    for k, kernel in enumerate(trace.kernels):
+class Writer:
+    """Appends kernels to an archive."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._programs: dict[str, int] = {}  # digest -> number, in the order of first use
+        self._launches: list[Launch] = []
+        self.kernels: list[Kernel] = []  # what was written, without CTAs
+
+    @property
+    def content(self) -> Content:
+        """What the content hash covers."""
+        return Content(programs=tuple(self._programs), kernels=tuple(self._launches))
+
+    @property
+    def hash(self) -> str:
+        """Content hash of the kernels so far."""
+        return self.content.hash()
+
+    def add(self, kernel: Kernel) -> None:
+        """Append a kernel with all its CTAs."""
+        with self.kernel(kernel) as add_cta:
+            for number in range(kernel.n_ctas):
+                add_cta(kernel.load_cta(number))
+
+    @contextmanager
+    def kernel(self, kernel: Kernel) -> Iterator[Callable[[Cta], None]]:
+        """Append a kernel whose CTAs are handed to the function that this gives, in order."""
         data = _encode_program(kernel.program)
         digest = _sha256(data)
-        if digest not in programs:
-            programs[digest] = len(programs)
-            _add(archive, _program_name(programs[digest]), _compress(data))
-        blocks = tuple(_write_blocks(kernel, k, archive))
-        launches.append(_launch(kernel, programs[digest], blocks))
-    return Content(programs=tuple(programs), kernels=tuple(launches))
+        if digest not in self._programs:
+            name = _program_name(len(self._programs))
+            self._programs[digest] = len(self._programs)
+            _add(self._archive, name, _compress(data))
+        blocks = _Blocks(kernel, len(self._launches), self._archive)
+        yield blocks.add
+        program = self._programs[digest]
+        self._launches.append(_launch(kernel, program, blocks.finished()))
+        self.kernels.append(replace(kernel, load_cta=_not_kept))
 
 
-def _write_blocks(kernel: Kernel, k: int, archive: zipfile.ZipFile) -> Iterator[BlockEntry]:
-    layout = Layout.of(kernel.program, kernel.warps_per_cta)
-    builder = Builder(layout)
-    numbers = itertools.count()
-    for i in range(kernel.n_ctas):
+def _not_kept(number: int) -> Cta:
+    raise IndexError(f"CTA {number} is in the file, not in memory")
+
+
+class _Blocks:
+    """The blocks of one kernel."""
+
+    def __init__(self, kernel: Kernel, k: int, archive: zipfile.ZipFile) -> None:
+        self._kernel, self._k, self._archive = kernel, k, archive
+        self._layout = Layout.of(kernel.program, kernel.warps_per_cta)
+        self._builder = Builder(self._layout)
+        self._entries: list[BlockEntry] = []
+        self._ctas = 0
+
+    def add(self, cta: Cta) -> None:
+        with self._explained():
+            self._builder.add(cta)
+            self._ctas += 1
+            if self._builder.full:
+                self._flush()
+
+    def finished(self) -> tuple[BlockEntry, ...]:
+        """All blocks, after the last CTA."""
+        if self._ctas != self._kernel.n_ctas:
+            raise ValueError(f"{self._ctas} CTAs of {self._kernel.n_ctas} were added")
+        with self._explained():
+            if self._builder.ctas:
+                self._flush()
+        return tuple(self._entries)
+
+    def _flush(self) -> None:
+        data = pack(self._builder.columns())
+        _add(self._archive, _block_name(self._k, len(self._entries)), _compress(data))
+        self._entries.append(BlockEntry(ctas=len(self._builder.ctas), sha256=_sha256(data)))
+        self._builder = Builder(self._layout)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            builder.add(kernel.load_cta(i))
-            if not builder.full and i + 1 < kernel.n_ctas:
-                continue
-            data = pack(builder.columns())
+            yield
         except InputError as error:
-            raise InputError(f"kernel {kernel.name}, up to CTA {i}: {error}") from error
-        _add(archive, _block_name(k, next(numbers)), _compress(data))
-        yield BlockEntry(ctas=len(builder.ctas), sha256=_sha256(data))
-        builder = Builder(layout)
+            place = f"kernel {self._kernel.name}, up to CTA {self._ctas}"
+            raise InputError(f"{place}: {error}") from error
 
 
 def _launch(kernel: Kernel, program: int, blocks: tuple[BlockEntry, ...]) -> Launch:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from warpwise import traces
 from warpwise.isa.program import Access
 from warpwise.traces import store
-from warpwise.traces.emulator import Device, emulate, emulate_program, machine
+from warpwise.traces.emulator import Device, EmulationError, emulate, emulate_program, machine
 from warpwise.traces.emulator.arguments import Buffers
 from warpwise.traces.emulator.memory import GlobalMemory
 from warpwise.traces.kernel import Kernel, Trace
@@ -125,3 +127,45 @@ def test_which_programs_may_run_their_ctas_in_any_order() -> None:
     }
     assert all(found[name] for name in ("histogram_global", "spin_lock", "bfs_queue"))
     assert not any(found[name] for name in ("saxpy", "sgemm_tiled", "softmax"))
+
+
+def test_a_writer_takes_what_would_be_returned(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Batch by batch while the kernel runs, and the same bytes in the end."""
+    monkeypatch.setattr(machine, "BATCH_WARPS", 8)
+    device = Device()
+    x = device.allocate(4 * 4096)
+    (program,) = device.load_module(KERNELS / "saxpy.sm_86.cubin").kernels.values()
+    launch = program, 32, 128, struct.pack("<ifQQ", 4000, 2.0, x, x)
+    with store.writing(streamed := tmp_path / "streamed.warptrace") as writer:
+        assert device.launch(*launch, record=writer) is None
+    kernel = device.launch(*launch)
+    assert kernel is not None
+    store.write(Trace((replace(kernel, launch=0),)), at_once := tmp_path / "at_once.warptrace")
+    assert streamed.read_bytes() == at_once.read_bytes()
+
+
+def test_a_kernel_that_fails_leaves_no_file(tmp_path: Path) -> None:
+    device = Device()
+    (program,) = device.load_module(KERNELS / "saxpy.sm_86.cubin").kernels.values()
+    null = struct.pack("<ifQQ", 128, 2.0, 0, 0)
+    with (
+        pytest.raises(EmulationError, match="outside any allocation"),
+        store.writing(tmp_path / "x.warptrace") as writer,
+    ):
+        device.launch(program, 1, 128, null, record=writer)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_with_missing_ctas_is_not_written(tmp_path: Path) -> None:
+    kernel = saxpy(1000, 8)
+
+    def write_seven() -> None:
+        with store.writing(tmp_path / "x.warptrace") as writer, writer.kernel(kernel) as add:
+            for number in range(7):
+                add(kernel.load_cta(number))
+
+    with pytest.raises(ValueError, match="7 CTAs of 8"):
+        write_seven()
+    assert not list(tmp_path.iterdir())

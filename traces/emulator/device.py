@@ -15,7 +15,8 @@ from ...isa import cubin as cubins
 from ...isa.elf import Binary
 from ...isa.errors import InputError
 from ...isa.program import Program
-from ..kernel import Kernel
+from ..kernel import Cta, Kernel
+from ..store import Writer
 from .checks import known
 from .constants import BANK_BYTES, VARIABLES, constant_banks
 from .errors import EmulationError
@@ -134,18 +135,36 @@ class Device:
         block: int | Sequence[int],
         parameters: bytes,
         shared: int = 0,
-        record: bool = True,
+        record: bool | Writer = True,
         max_steps: int = MAX_STEPS,
     ) -> Kernel | None:
-        """Run a kernel to its end and return what its warps did, nothing unless `record`.
+        """Run a kernel to its end and return what its warps did.
 
+        With `record` false, or a writer that takes it, nothing is returned or kept in memory.
         `parameters` is the parameter block as the kernel declares it, `shared` dynamic shared
         memory in bytes. A program that belongs to no module of this device becomes one.
         """
         module = self._modules.get(id(program)) or self._place({program.name: program})
         state = self._prepare(program, module, grid, block, parameters, shared)
         number, self._launches = self._launches, self._launches + 1
-        return run(state, number, max_steps, record, self._threads)
+        if record is False:
+            run(state, None, max_steps, self._threads)
+            return None
+        ctas: list[Cta] = []
+        kernel = Kernel(
+            program=program,
+            grid=state.grid,
+            block=state.block,
+            load_cta=ctas.__getitem__,
+            launch=number,
+            shared_bytes=state.shared_bytes,
+        )
+        if record is True:
+            run(state, ctas.append, max_steps, self._threads)
+            return kernel
+        with record.kernel(kernel) as add:
+            run(state, add, max_steps, self._threads)
+        return None
 
     def _prepare(
         self,

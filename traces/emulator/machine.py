@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
 from ...isa.program import INSTRUCTION_BYTES, Access, Program, Space
-from ..kernel import Cta, Kernel
+from ..kernel import Cta
 from .convergence import NOTHING, Status
 from .errors import EmulationError
 from .recorder import PathPool, Recorder
@@ -18,49 +20,53 @@ from .step import Group, Step
 
 BATCH_WARPS = 2048  # warps whose CTAs run interleaved: bounds memory, fills numpy's loops
 RESIDENT_WARPS = 8192  # of a batch whose CTAs may wait for each other: more than any GPU holds
+Result = TypeVar("Result")
+
 MAX_STEPS = 10_000_000  # of one batch; a step may serve all its warps
 
 
 def run(
     launch: Launch,
-    number: int = 0,
+    keep: Callable[[Cta], None] | None = None,
     max_steps: int = MAX_STEPS,
-    record: bool = True,
     threads: int = 1,
-) -> Kernel | None:
-    """Execute all CTAs of a launch, change its memory, and return what its warps did.
+) -> None:
+    """Execute all CTAs of a launch, change its memory, and hand what their warps did to `keep`.
 
     Batches run on several threads unless CTAs speak to each other, which without races takes
     atomics or accesses of strong order. If they do, all CTAs that a GPU can hold are interleaved.
     """
     code = Code(launch.program)
     pool = PathPool()
-    ctas: list[Cta] = []
     together = speak_to_each_other(launch.program)
+    threads = 1 if together else threads
     size = max(1, (RESIDENT_WARPS if together else BATCH_WARPS) // launch.warps_per_cta)
-    starts = range(0, launch.n_ctas, size)
 
-    def batch(first: int) -> Recorder | None:
+    def batch(first: int) -> tuple[int, Recorder | None]:
         with np.errstate(all="ignore"):
             state = State(launch, first, min(size, launch.n_ctas - first))
-            recorder = Recorder(state.warps) if record else None
+            recorder = Recorder(state.warps) if keep else None
             run_batch(state, code, max_steps, recorder)
-            return recorder
+            return first, recorder
 
-    with ThreadPoolExecutor(1 if together else threads) as executor:
-        for first, recorder in zip(starts, executor.map(batch, starts), strict=True):
-            if recorder:
-                ctas += recorder.ctas(first, launch.warps_per_cta, pool)
-    if not record:
-        return None
-    return Kernel(
-        program=launch.program,
-        grid=launch.grid,
-        block=launch.block,
-        load_cta=ctas.__getitem__,
-        launch=number,
-        shared_bytes=launch.shared_bytes,
-    )
+    with ThreadPoolExecutor(threads) as executor:
+        for first, recorder in in_order(executor, batch, range(0, launch.n_ctas, size), threads):
+            if keep and recorder:
+                for cta in recorder.ctas(first, launch.warps_per_cta, pool):
+                    keep(cta)
+
+
+def in_order(
+    executor: Executor, work: Callable[[int], Result], items: Iterable[int], ahead: int
+) -> Iterator[Result]:
+    """Results in the order of the items, of which at most `ahead` more are begun."""
+    begun: deque[Future[Result]] = deque()
+    for item in items:
+        begun.append(executor.submit(work, item))
+        if len(begun) > ahead:
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()
 
 
 def speak_to_each_other(program: Program) -> bool:

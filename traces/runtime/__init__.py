@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...isa.errors import InputError
-from ..emulator import PRODUCER
-from ..kernel import Trace
+from ..store import Writer
 from .build import examine, runtime_folder
 from .properties import GpuFacts
 from .server import Server, Wanted
@@ -29,7 +28,6 @@ __all__ = ["GpuFacts", "ProgramRun", "run_program"]
 class ProgramRun:
     """What a program left behind."""
 
-    trace: Trace
     launched: tuple[str, ...]  # kernel names of all launches, recorded or not
     exit_code: int  # 128 + n for signal n, as shells count
 
@@ -37,10 +35,11 @@ class ProgramRun:
 def run_program(
     command: Sequence[str],
     gpu: GpuFacts,
+    writer: Writer,
     wanted: Wanted = lambda launch, name: True,
     stdout: int | None = None,
 ) -> ProgramRun:
-    """Run a program with its arguments; `wanted(launch, kernel)` chooses what is recorded.
+    """Run a program with its arguments; `writer` takes what `wanted(launch, kernel)` chooses.
 
     `stdout` is a file descriptor for its output. Raises InputError for a program or call that
     cannot be run, EmulationError for what a kernel does wrong; the program has ended by then.
@@ -49,7 +48,7 @@ def run_program(
     if path is None:
         raise InputError(f"{command[0]}: there is no such program, or it is not executable")
     executable = examine(Path(path))
-    server = Server(gpu, executable.cuda, wanted)
+    server = Server(gpu, executable.cuda, wanted, writer)
     ours, theirs = socket.socketpair()
     environment = _environment(runtime_folder(executable), theirs)
     child = subprocess.Popen(
@@ -61,8 +60,7 @@ def run_program(
             server.serve(ours)
     finally:
         code = child.wait()  # without its connection, a program ends at its next call
-    trace = Trace(tuple(server.kernels), source=path, producer=PRODUCER)
-    return ProgramRun(trace, tuple(server.launched), code if code >= 0 else 128 - code)
+    return ProgramRun(tuple(server.launched), code if code >= 0 else 128 - code)
 
 
 def _environment(folder: Path, connection: socket.socket) -> dict[str, str]:

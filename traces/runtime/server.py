@@ -13,7 +13,7 @@ from ...isa.errors import InputError
 from ...isa.program import Program
 from ..emulator import Device, EmulationError, Module, UnsupportedError
 from ..emulator.device import MAX_THREADS
-from ..kernel import Kernel
+from ..store import Writer
 from .fatbin import cubin_for
 from .properties import (
     GRID_SHAPE,
@@ -46,10 +46,10 @@ class FatBinary:
 
 
 class Server:
-    """The device behind one program, and the launches that were recorded."""
+    """The device behind one program, whose launches a writer takes."""
 
-    def __init__(self, gpu: GpuFacts, cuda: int, wanted: Wanted) -> None:
-        self.kernels: list[Kernel] = []
+    def __init__(self, gpu: GpuFacts, cuda: int, wanted: Wanted, writer: Writer) -> None:
+        self._writer = writer
         self.launched: list[str] = []  # names, in launch order
         self._gpu, self._cuda, self._wanted = gpu, cuda, wanted
         self._device = Device()
@@ -118,15 +118,14 @@ class Server:
             return Reply(INVALID_CONFIGURATION)
         if program.shared_bytes + shared > self._gpu.shared_optin_bytes:
             return Reply(INVALID_VALUE)
-        record = self._wanted(len(self.launched), program.name)
+        wanted = self._wanted(len(self.launched), program.name)
+        record = self._writer if wanted else False
         self.launched.append(program.name)
         try:
-            kernel = self._device.launch(program, grid, block, request.data, shared, record)
+            self._device.launch(program, grid, block, request.data, shared, record)
         except EmulationError as error:
             place = f"launch {len(self.launched) - 1} ({plain_name(program.name)})"
             raise EmulationError(f"{place}: {error}") from error
-        if kernel is not None:
-            self.kernels.append(kernel)
         return Reply()
 
     def _attributes(self, request: Request) -> Reply:
