@@ -113,6 +113,15 @@ def gather(values, offsets, count):
 
 
 @entry
+def put(target, warps, lanes, values):
+    """Store the values of the lanes that execute; `target` has rows for all warps."""
+    for row in range(len(warps)):
+        for lane in range(lanes.shape[1]):
+            if lanes[row, lane]:
+                target[warps[row], lane] = values[row, lane]
+
+
+@entry
 def scatter(values, elements, lanes, words):
     """Store the low part of the word of each lane that executes, in order; the last one stays."""
     for row in range(elements.shape[0]):

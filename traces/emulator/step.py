@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...isa.program import INSTRUCTION_BYTES, PT, RZ, URZ, Kind, Operand
 from .errors import EmulationError
 from .fragments import Bits, Fragments, pack, unpack
-from .lanes import result_bits
+from .lanes import put, result_bits, whole
 from .semantics import Bound
 from .state import State
 
@@ -215,11 +215,17 @@ class Step:
         if self.everyone:
             target[self.rows] = value
             return
-        where = self.executed if target.ndim == 2 else self.executed.any(axis=1)
-        kept = target[self.rows]  # a copy unless the warps are contiguous
-        np.copyto(kept, value, where=where)
-        if not isinstance(self.rows, slice):
-            target[self.rows] = kept
+        if target.ndim == 2:
+            shape = self.executed.shape
+            put(
+                target,
+                self.warps,
+                self.executed,
+                whole(value.astype(target.dtype, copy=False), shape),
+            )
+        else:
+            some = self.executed.any(axis=1)
+            target[self.warps[some]] = value[some]
 
     def put_barrier(self, operand: Operand, lanes: Words) -> None:
         """Write each lane's copy of a convergence barrier register."""
