@@ -169,14 +169,18 @@ def _immediate(inst: Instruction, position: int) -> int:
     return values[position] if position < len(values) else 0
 
 
+_NUMBERS = (Kind.IMMEDIATE, Kind.REGISTER, Kind.UNIFORM)
+
+
 def _set_synchronisation(row: Any, inst: Instruction, gpu: Gpu) -> None:
     if inst.opcode == "BAR" and gpu.sm.barrier.ids == "single":
         row.barrier = core.SYNC
     elif inst.opcode == "BAR":
         kinds = [_BARRIERS[m] for m in inst.modifiers if m in _BARRIERS]
         row.barrier = kinds[0] if kinds else core.SYNC
-        row.barrier_id = _immediate(inst, 0)
-        row.barrier_warps = -(-_immediate(inst, 1) // WARP_SIZE)
+        # What registers hold is not in a trace: barrier 0, and all warps of the CTA.
+        number, threads = (*(o.bits for o in inst.operands if o.kind in _NUMBERS), 0, 0)[:2]
+        row.barrier_id, row.barrier_warps = number, -(-threads // WARP_SIZE)
     elif inst.opcode == "MEMBAR":
         _set_fence(row, inst, gpu)
     elif inst.opcode == "LDGDEPBAR":

@@ -236,7 +236,8 @@ def _set_synchronisation(cost: Cost, sm: Sm) -> None:
     inst = cost.inst
     numbers = [o.bits for o in inst.operands if o.kind == Kind.IMMEDIATE]
     if inst.opcode == "BAR":
-        number, threads = (*numbers, 0, 0)[:2]
+        given = (Kind.IMMEDIATE, Kind.REGISTER, Kind.UNIFORM)  # of which 0 stands for the latter
+        number, threads = (*(o.bits for o in inst.operands if o.kind in given), 0, 0)[:2]
         cost.barrier = Barrier(number, -(-threads // 32), "ARV" not in inst.modifiers)
     elif inst.opcode == "DEPBAR" and "LE" in inst.modifiers:
         counter = next(o.index or 0 for o in inst.operands if o.kind == Kind.COUNTER)

@@ -84,3 +84,10 @@ def test_an_exit_opens_the_barrier(simulate):
 def test_waiting_warps_are_counted_in_the_barrier_state(simulate):
     run = simulate("[B------:R-:W-:-:S01] BAR.SYNC 0x0 ;\nNOP ;")
     assert run.stalls["barrier"] == LATENCY - 1  # between the issue cycles of BAR and NOP
+
+
+@pytest.mark.parametrize("operands", ["R4, 0x40", "R4, R4", "R4"])
+def test_a_number_in_a_register_counts_as_zero(simulate, operands):
+    """A trace does not hold it, and the threads that a register names are those of the CTA."""
+    unknown = simulate(f"BAR.SYNC {operands} ;\nNOP ;", block=64)
+    assert unknown.issues("NOP") == simulate("BAR.SYNC 0x0, 0x40 ;\nNOP ;", block=64).issues("NOP")
