@@ -681,10 +681,9 @@ def sweep(
     plan = studies.read(source)
     frame = studies.sweep(plan, output, jobs, scheduler, cli_sweep.Line(sys.stderr))
     if as_json:
-        _print_json(cli_sweep.document(frame))
+        _print_json(cli_sweep.document(frame, plan))
     else:
-        axes = list(dict.fromkeys(axis for setting in plan.settings() for axis in setting))
-        typer.echo(cli_sweep.text(frame, axes))
+        typer.echo(cli_sweep.text(frame, plan))
     if frame["error"].notna().any():
         raise typer.Exit(FAILED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .designs import main_effects
 from .sweep import Sweep, points, read, sweep
 
-__all__ = ["Sweep", "points", "read", "sweep"]
+__all__ = ["Sweep", "main_effects", "points", "read", "sweep"]

@@ -12,8 +12,11 @@ import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -21,38 +24,92 @@ from ...isa.errors import InputError
 from ...isa.files import whole
 from ..machine.load import load as load_machine
 from ..result import MODEL_VERSION, RESULT
+from .designs import MOST_FACTORS, Value, latin_hypercube, screening
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ...traces.kernel import Trace
+
 ERROR = "error.json"
 Progress = Callable[[int, int], None]  # points done, points in all
-Value = str | int | float | bool
 
 
-class Input(BaseModel):
-    """A trace, or a cubin with its launch file; paths are relative to the sweep's file."""
+class Table(BaseModel):
+    """A part of a sweep's file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    trace: str
+
+class Input(Table):
+    """A trace, a cubin with its launch file, or kernels of the zoo.
+
+    Paths are relative to the sweep's file; `zoo` may be a pattern such as `sgemm_*`.
+    """
+
+    trace: str | None = None
     launch: str | None = None
     kernel: str | None = None
+    zoo: str | None = None
+    arch: str = "sm_86"  # of the zoo's cubin
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.trace is None) == (self.zoo is None):
+            raise ValueError("an input is either a trace or a kernel of the zoo")
+        if self.zoo and (self.launch or self.kernel):
+            raise ValueError("launch and kernel belong to a trace, not to the zoo")
+        return self
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return self.zoo or Path(self.trace or "").name
 
 
-class Sweep(BaseModel):
-    """What a sweep's file says: `axes` are crossed, `points` are taken as they are."""
+class Latin(Table):
+    """Points that fill ranges evenly."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    samples: int = Field(ge=1)
+    seed: int = Field(default=0, ge=0)
+    axes: dict[str, tuple[int | float, int | float]] = Field(min_length=1)  # lowest, highest
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name, (low, high) in self.axes.items():
+            if low >= high:
+                raise ValueError(f"{name}: [{low}, {high}] is no range; the lower end comes first")
+        return self
+
+
+class Screening(Table):
+    """Two values of each parameter; few runs tell which parameters matter."""
+
+    foldover: bool = False
+    axes: dict[str, tuple[Value, Value]] = Field(min_length=1, max_length=MOST_FACTORS)
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        for name, (low, high) in self.axes.items():
+            if low == high:
+                raise ValueError(f"{name}: two different values are needed, not {low!r} twice")
+        return self
+
+
+class Sweep(Table):
+    """What a sweep's file says: the designs add up, each point for every input and seed."""
 
     inputs: list[Input] = Field(min_length=1)
     gpu: str = "rtx_a6000"
     preset: str = "ref"
     sms: int | None = Field(default=None, ge=1)
     max_cycles: int | None = Field(default=None, ge=1)
+    seeds: list[int] = []  # of the inputs of zoo kernels; none: their own
     set: dict[str, Any] = {}  # overrides of every point
-    axes: dict[str, list[Value]] = {}  # parameter, `gpu` or `preset` -> values
-    points: list[dict[str, Value]] = []
+    axes: dict[str, list[Value]] = {}  # crossed: parameter, `gpu` or `preset` -> values
+    points: list[dict[str, Value]] = []  # taken as they are
+    latin: Latin | None = None
+    screening: Screening | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -63,10 +120,23 @@ class Sweep(BaseModel):
             return {**table, "inputs": inputs}
         return table
 
+    @model_validator(mode="after")
+    def _seeds_have_a_use(self) -> Self:
+        if self.seeds and any(one.trace for one in self.inputs):
+            raise ValueError("seeds are for kernels of the zoo; a trace has its data already")
+        return self
+
     def settings(self) -> list[dict[str, Value]]:
-        """What the axes and the list of points set, one dictionary a point."""
-        crossed = itertools.product(*self.axes.values()) if self.axes or not self.points else []
-        return [dict(zip(self.axes, values, strict=True)) for values in crossed] + self.points
+        """What the designs set, one dictionary a point; a sweep without any has one point."""
+        found = list(self.points)
+        if self.axes:
+            crossed = itertools.product(*self.axes.values())
+            found = [dict(zip(self.axes, values, strict=True)) for values in crossed] + found
+        if self.latin:
+            found += latin_hypercube(self.latin.axes, self.latin.samples, self.latin.seed)
+        if self.screening:
+            found += screening(self.screening.axes, self.screening.foldover)
+        return found or [{}]
 
 
 @dataclass(frozen=True)
@@ -74,9 +144,8 @@ class Point:
     """One run: plain values, so that it travels to another process or machine."""
 
     key: str
-    input: str
-    launch: str | None
-    kernel: str | None
+    input: Input
+    seed: int | None
     gpu: str
     preset: str
     sms: int | None
@@ -102,43 +171,100 @@ def read(path: str | Path) -> Sweep:
 
 
 def _absolute(one: Input, folder: Path) -> Input:
-    launch = one.launch and str((folder / one.launch).resolve())
-    return one.model_copy(update={"trace": str((folder / one.trace).resolve()), "launch": launch})
+    paths = {"trace": one.trace, "launch": one.launch}
+    return one.model_copy(
+        update={name: str((folder / path).resolve()) for name, path in paths.items() if path}
+    )
 
 
 def points(sweep: Sweep) -> list[Point]:
-    """All points, each once. Raises InputError for unknown parameters and missing inputs."""
-    digests = {i: _digest(i) for i in sweep.inputs}
-    found = (
-        _point(sweep, one, digests[one], setting)
-        for one, setting in itertools.product(sweep.inputs, sweep.settings())
-    )
-    return list({point.key: point for point in found}.values())
+    """All points; those that are the same run share their key.
+
+    Raises InputError for unknown parameters and missing inputs.
+    """
+    machines = [_machine(sweep, setting) for setting in sweep.settings()]
+    seeds: list[int | None] = [*sweep.seeds] or [None]
+    return [
+        _point(sweep, one, seed, digest, *machine)
+        for one in _expanded(sweep.inputs)
+        for seed in seeds
+        for digest in [_digest(one, seed)]
+        for machine in machines
+    ]
 
 
-def _digest(one: Input) -> str:
+def _expanded(inputs: Sequence[Input]) -> Iterator[Input]:
+    """Inputs with the patterns of zoo kernels resolved."""
+    for one in inputs:
+        if not one.zoo:
+            yield one
+            continue
+        names = [name for name in _zoo().ZOO if fnmatchcase(name, one.zoo)]
+        for name in names or [one.zoo]:  # an unknown name has its own message
+            yield one.model_copy(update={"zoo": name})
+
+
+def _zoo() -> Any:
+    """The kernel zoo lies in a later folder, which this one may not import when it is loaded."""
+    return import_module("warpwise.validation.kernels")
+
+
+@lru_cache(maxsize=4)
+def _zoo_trace(name: str, arch: str, seed: int | None) -> Trace:
+    """Emulated once for many points in a row."""
+    seeds = {} if seed is None else {"seed": seed}
+    trace: Trace = _zoo().trace_zoo(name, arch, **seeds)
+    return trace
+
+
+def _digest(one: Input, seed: int | None) -> str:
     """Hash of an input's content."""
+    if one.zoo:
+        from ...traces.store import content_hash
+
+        return content_hash(_zoo_trace(one.zoo, one.arch, seed))
     parts = [one.kernel or ""]
     for name in (one.trace, one.launch):
-        if name:
+        for path in _files(Path(name)) if name else []:
             try:
-                parts.append(hashlib.sha256(Path(name).read_bytes()).hexdigest())
+                with path.open("rb") as stream:
+                    parts.append(hashlib.file_digest(stream, "sha256").hexdigest())
             except OSError as error:
-                raise InputError(f"{name}: cannot be read: {error.strerror}") from None
+                raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     return " ".join(parts)
 
 
-def _point(sweep: Sweep, one: Input, digest: str, setting: Mapping[str, Value]) -> Point:
+def _files(path: Path) -> list[Path]:
+    """All files of an input: a folder, and a list of kernels, stand for what lies in the folder."""
+    folder = path.parent if path.name == "kernelslist.g" else path
+    return sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else [path]
+
+
+def _machine(
+    sweep: Sweep, setting: Mapping[str, Value]
+) -> tuple[Mapping[str, Value], str, str, dict[str, Any], str]:
+    """A setting, the GPU, preset and overrides that it means, and the machine's fingerprint."""
     overrides = {**sweep.set, **setting}
     gpu = str(overrides.pop("gpu", sweep.gpu))
     preset = str(overrides.pop("preset", sweep.preset))
-    machine = load_machine(gpu, preset, overrides)
-    decides = [digest, machine.fingerprint, MODEL_VERSION, sweep.sms, sweep.max_cycles]
+    return setting, gpu, preset, overrides, load_machine(gpu, preset, overrides).fingerprint
+
+
+def _point(
+    sweep: Sweep,
+    one: Input,
+    seed: int | None,
+    digest: str,
+    setting: Mapping[str, Value],
+    gpu: str,
+    preset: str,
+    overrides: dict[str, Any],
+    fingerprint: str,
+) -> Point:
+    decides = [digest, fingerprint, MODEL_VERSION, sweep.sms, sweep.max_cycles]
     key = hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]
-    return Point(
-        *(key, one.trace, one.launch, one.kernel, gpu, preset),
-        *(sweep.sms, sweep.max_cycles, overrides, dict(setting)),
-    )
+    limits = (sweep.sms, sweep.max_cycles)
+    return Point(key, one, seed, gpu, preset, *limits, overrides, dict(setting))
 
 
 def run_point(point: Point, folder: str) -> None:
@@ -147,15 +273,19 @@ def run_point(point: Point, folder: str) -> None:
     from ..api import run
 
     place = Path(folder) / point.key
+    if (place / RESULT).exists():  # by another driver, or before this worker was given up
+        return
     place.mkdir(parents=True, exist_ok=True)
     (place / ERROR).unlink(missing_ok=True)
+    one = point.input
     try:
+        trace = _zoo_trace(one.zoo, one.arch, point.seed) if one.zoo else str(one.trace)
         result = run(
-            point.input,
+            trace,
             point.gpu,
             point.preset,
-            kernel=point.kernel,
-            launch=point.launch,
+            kernel=one.kernel,
+            launch=one.launch,
             sms=point.sms,
             max_cycles=point.max_cycles,
             **point.overrides,
@@ -193,14 +323,15 @@ def sweep(
     plan = what if isinstance(what, Sweep) else read(what)
     every = points(plan)
     root = Path(folder)
-    missing = [point for point in every if not (root / point.key / RESULT).exists()]
-    done = len(every) - len(missing)
+    runs = {point.key: point for point in every}
+    missing = [point for key, point in runs.items() if not (root / key / RESULT).exists()]
+    done = len(runs) - len(missing)
     if progress:
-        progress(done, len(every))
+        progress(done, len(runs))
     for _ in workers.run(missing, str(root.resolve()), jobs, scheduler):
         done += 1
         if progress:
-            progress(done, len(every))
+            progress(done, len(runs))
     frame = table(every, root)
     _write(frame, root)
     return frame
@@ -216,7 +347,8 @@ def table(every: Sequence[Point], root: Path) -> pd.DataFrame:
 def _rows(point: Point, place: Path) -> Iterator[dict[str, Any]]:
     common = {
         "point": point.key,
-        "input": Path(point.input).name,
+        "input": point.input.label,
+        **({} if point.seed is None else {"seed": point.seed}),
         "gpu": point.gpu,
         "preset": point.preset,
         **point.setting,

@@ -12,6 +12,7 @@ from ...isa.errors import InputError
 from .sweep import Point, run_point, write_error
 
 ATTEMPTS = 3  # of a point whose worker dies
+SCHEDULER_TIMEOUT = "10s"
 
 
 def run(points: Sequence[Point], folder: str, jobs: int, scheduler: str | None) -> Iterator[Point]:
@@ -52,18 +53,29 @@ def _in_processes(points: Sequence[Point], folder: str, jobs: int) -> Iterator[P
 
 
 def _on_dask(points: Sequence[Point], folder: str, scheduler: str) -> Iterator[Point]:
-    """Dask moves the points of a worker that dies to another one."""
+    """Dask moves the points of a worker that dies to another one; a lost scheduler is an error."""
     try:
         import distributed
     except ImportError:
         raise InputError("--scheduler needs Dask: pip install 'warpwise[dask]'") from None
-    with distributed.Client(scheduler) as client:
+    try:
+        client = distributed.Client(scheduler, timeout=SCHEDULER_TIMEOUT)
+    except OSError:
+        raise InputError(
+            f"no Dask scheduler answers at {scheduler}; start one with: dask scheduler"
+        ) from None
+    with client:
         futures = {
             client.submit(run_point, point, folder, key=point.key, retries=ATTEMPTS): point
             for point in points
         }
         for future in distributed.as_completed(futures):
             point = futures[future]
+            if future.status == "cancelled":  # all that are left, when the connection breaks
+                raise InputError(
+                    f"the Dask scheduler at {scheduler} is gone; the results so far are kept, "
+                    "and the same command goes on from there"
+                )
             if future.status == "error":
                 write_error(Path(folder) / point.key, str(future.exception()))
             yield point

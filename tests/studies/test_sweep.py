@@ -1,5 +1,6 @@
 """Sweeps: every point once, whatever is killed in between; failures are rows."""
 
+import io
 import json
 import os
 import signal
@@ -11,7 +12,8 @@ import pandas as pd
 import pytest
 
 from warpwise.isa.errors import InputError
-from warpwise.sim.studies import points, read, sweep
+from warpwise.sim.cli_sweep import Line
+from warpwise.sim.studies import Sweep, main_effects, points, read, sweep
 
 COMMAND = [sys.executable, "-c", "from warpwise.sim.cli import main; main()", "sweep"]
 KERNEL = """
@@ -95,9 +97,67 @@ def test_a_changed_input_is_another_point(plan, tmp_path):
     assert not before & {point.key for point in points(read(path))}
 
 
+def test_settings_that_are_the_same_run_share_it(plan, tmp_path):
+    """Eight lines are this GPU's own number: two rows of the table, one folder."""
+    path = plan((8,))
+    path.write_text(path.read_text() + '\n[[points]]\npreset = "ref"\n')
+    frame = sweep(path, tmp_path / "runs")
+    assert len(frame) == 3
+    assert len(results(tmp_path / "runs")) == 2
+    named = frame[frame["sm.stream_buffer.lines"].isna()]
+    assert named["cycles"].item() in set(frame["cycles"][:2])
+
+
+def test_samples_and_screening_add_to_the_grid(plan, tmp_path):
+    more = """
+[latin]
+samples = 5
+seed = 1
+axes."sm.stream_buffer.lines" = [0, 4]
+axes."l2.round_trip" = [200, 299]
+[screening]
+foldover = true
+axes."sm.register_file.read_ports" = [1, 3]
+axes."sm.register_file.cache" = [false, true]
+axes."sm.stream_buffer.lines" = [0, 16]
+"""
+    path = plan((8,), more)
+    settings = read(path).settings()
+    assert len(settings) == 2 + 5 + 8
+    assert sorted(point["sm.stream_buffer.lines"] for point in settings[2:7]) == [0, 1, 2, 3, 4]
+    assert settings == read(path).settings()
+    frame = sweep(path, tmp_path / "runs")
+    assert frame["error"].isna().all()
+    effects = main_effects(frame, read(path).screening.axes)
+    assert effects.set_index("factor")["rank"].idxmin() == "sm.stream_buffer.lines"
+    assert (effects.set_index("factor").loc["sm.stream_buffer.lines", "effect"]) < 0
+
+
+def test_kernels_of_the_zoo_with_seeds(tmp_path):
+    """A seed draws other inputs: another number of steps, or the same run if data do not matter."""
+    plan = Sweep(inputs=[{"zoo": "bfs_*"}, {"zoo": "saxpy"}], seeds=[1, 2], sms=1)
+    frame = sweep(plan, tmp_path / "runs")
+    runs = frame.groupby(["input", "seed"])["cycles"].sum().unstack()
+    assert list(runs.index) == ["bfs_level", "bfs_queue", "saxpy"]
+    assert (runs.loc["bfs_level", 1] != runs.loc["bfs_level", 2]).all()
+    assert frame[frame["input"] == "saxpy"]["cycles"].nunique() == 1
+
+
+def test_files_that_a_list_of_kernels_names_count(tmp_path):
+    (tmp_path / "kernelslist.g").write_text("kernel-1.traceg\n")
+    (tmp_path / "kernel-1.traceg").write_text("one")
+    plan = Sweep(inputs=[str(tmp_path / "kernelslist.g")])
+    before = points(plan)[0].key
+    (tmp_path / "kernel-1.traceg").write_text("two")
+    assert points(plan)[0].key != before
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
+        ("[latin]\nsamples = 3\naxes.sms = [8, 1]", "lower end comes first"),
+        ('[screening]\naxes.preset = ["ref", "ref"]', "two different values"),
+        ('[[points]]\npreset = "reff"', "unknown preset"),
         ('"sm.stream_bufer.lines" = [1]', "did you mean sm.stream_buffer.lines"),
         ("[sett]", "sweep.toml: sett"),
         ('"gpu" = ["voodoo"]', "unknown GPU 'voodoo'"),
@@ -113,6 +173,31 @@ def test_the_command(plan, tmp_path):
     command = [*COMMAND, plan(), "-o", tmp_path / "runs", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["points"] == 4
+
+
+def test_the_command_ranks_what_a_screening_varied(plan, tmp_path):
+    path = plan()
+    factors = '"sm.stream_buffer.lines" = [0, 8]\n"sm.register_file.read_ports" = [1, 2]\n'
+    path.write_text('inputs = ["stream.sass"]\nsms = 1\n[screening.axes]\n' + factors)
+    command = [*COMMAND, path, "-o", tmp_path / "runs"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    first = shown.partition("main effects")[2].splitlines()[2].split()
+    assert first[0] == "sm.stream_buffer.lines"
+    assert float(first[1]) < 0
+
+
+def test_progress_tells_the_time_to_go():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    stream = Terminal()
+    line = Line(stream)
+    for done in (10, 11, 12):  # ten were done before
+        line(done, 12)
+    assert "10 of 12 points" in stream.getvalue()
+    assert "11 of 12 points, about 0 s to go" in stream.getvalue()
+    assert stream.getvalue().endswith("12 of 12 points, about 0 s to go\n")
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ ORIGINS = {
     "table_2_memory_latency": "paper_table2_memory_latency",
     "table_4_gpus": "paper_table4_gpus_mape",
     "table_5_prefetch": "paper_table5_prefetch",
+    "table_6_register_file": "paper_table6_register_file",
     "table_7_dependence": "paper_table7_dependence",
     "sm86_register_ports": "sm86_rtx3060_register_ports",
     "sm86_register_banks": "sm86_rtx3060_register_banks_2",

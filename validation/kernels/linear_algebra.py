@@ -58,6 +58,15 @@ def hgemm_tensor(random: np.random.Generator) -> Application:
 
 
 @member
+def sgemm_outer(random: np.random.Generator) -> Application:
+    """Matrix product as in libraries: 8 x 8 results per thread, tiles loaded a step ahead."""
+    n = 256
+    a, b, c = normal(random, n, n), normal(random, n, n), np.zeros((n, n), np.float32)
+    launch = Launch("sgemm_outer", (2, 2), 256, (n, a, b, c))
+    return Application((launch,), (Output(c, a.astype(float) @ b, 1e-6),))
+
+
+@member
 def dgemm_tiled(random: np.random.Generator) -> Application:
     """Matrix product in double precision."""
     n = 48

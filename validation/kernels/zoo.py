@@ -17,11 +17,11 @@ SEED = 2025
 ZOO: dict[str, Make] = dict(sorted(MEMBERS.items()))
 
 
-def application(name: str) -> Application:
-    """The launches of a member, on fresh inputs that are the same every time."""
+def application(name: str, seed: int = SEED) -> Application:
+    """The launches of a member, on fresh inputs that are the same every time for a seed."""
     if name not in ZOO:
         raise InputError(f"the zoo has no kernel '{name}'; it has: {', '.join(ZOO)}")
-    return ZOO[name](np.random.default_rng(SEED))
+    return ZOO[name](np.random.default_rng(seed))
 
 
 def cubin(name: str, arch: str) -> Path:
@@ -36,9 +36,9 @@ def description(name: str) -> str:
     return (ZOO[name].__doc__ or "").partition("\n")[0]
 
 
-def trace_zoo(name: str, arch: str = "sm_86") -> Trace:
+def trace_zoo(name: str, arch: str = "sm_86", seed: int = SEED) -> Trace:
     """Emulate a member, check its results, and return the trace of all its launches.
 
     Raises InputError for an unknown name or architecture, EmulationError for a wrong result.
     """
-    return emulate_application(application(name), cubin(name, arch))
+    return emulate_application(application(name, seed), cubin(name, arch))
