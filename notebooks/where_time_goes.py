@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Where does the time of a kernel go?
 #
-# From CUDA source to cycles and a CPI stack, without a GPU: compile, emulate, simulate. The kernels
-# transpose a matrix. The first writes columns, a sector of 32 bytes for each lane's 4. The second
-# goes through shared memory, so that it reads and writes rows, but reads columns of its tile, and
-# these lie in one bank. The third pads the tile by a column, which spreads them over all banks.
+# And what would change it? Three kernels transpose a matrix. The first writes columns, a sector of
+# 32 bytes for each lane's 4. The second goes through shared memory, so that it reads and writes
+# rows, but reads columns of its tile, and these lie in one bank. The third pads the tile by a
+# column, which spreads them over all banks.
 
 # %%
 import numpy as np
@@ -40,11 +40,12 @@ SMS = 4  # few, so that each has work for a while
 # %%
 cubin = compile_cuda(SOURCE, "sm_86")
 matrix = np.arange(N * N, dtype=np.float32).reshape(N, N)
-results = {}
+results, traces = {}, {}
 for name in ("direct", "tiled", "padded"):
     transposed = np.zeros_like(matrix)
     trace = emulate(cubin, name, (N // 32, N // 32), (32, 8), [transposed, matrix, N])
     assert (transposed == matrix.T).all()  # the emulator computes what a GPU would
+    traces[name] = trace
     results[name] = run(trace, "rtx_a6000", sms=SMS).kernels[0]
 
 # %% [markdown]
@@ -81,3 +82,26 @@ axes.legend(loc="upper right")
 hotspots = {name: kernel.hotspots(4) for name, kernel in results.items()}
 for name, table in hotspots.items():
     print(f"{name}\n{table.round(2).to_string(index=False)}\n")
+
+# %% [markdown]
+# What if the machine were another one? Cycles relative to the RTX A6000. The first two kernels live
+# on the data stage of the L1: at half its rate they take nearly twice as long, and nothing else
+# here matters to them. The third does not notice; it waits for the memory unit, which takes an
+# instruction of the SM every second cycle.
+
+# %%
+CHANGES = {
+    "L1 data stage at half rate": {"sm.l1d.stage_cycles": 2},
+    "memory unit at double rate": {"sm.memory_unit.grant_interval": 1},
+    "L2 at half the distance": {"l2.round_trip": 115},
+    "two read ports": {"sm.register_file.read_ports": 2},
+}
+changed = {
+    change: {
+        name: run(trace, "rtx_a6000", sms=SMS, **setting).kernels[0].execution_cycles
+        for name, trace in traces.items()
+    }
+    for change, setting in CHANGES.items()
+}
+what_if = pd.DataFrame(changed).T / summary["cycles"]
+print(what_if.round(2).to_string())

@@ -69,6 +69,12 @@ def test_where_time_goes(monkeypatch):
     assert stack.loc["direct"].idxmax() == "long_scoreboard"
     queues = stack.loc["tiled", ["short_scoreboard", "lg_throttle", "mio_throttle"]]
     assert queues.sum() > stack.loc["tiled"].sum() / 2
+    what_if = notebook["what_if"]
+    assert (what_if.loc["L1 data stage at half rate", ["direct", "tiled"]] > 1.7).all()
+    assert what_if.loc["L1 data stage at half rate", "padded"] < 1.05
+    assert what_if.loc["memory unit at double rate", "padded"] < 0.75
+    assert what_if.loc["memory unit at double rate", ["direct", "tiled"]].min() > 0.95
+    assert what_if.loc["L2 at half the distance"].min() > 0.9
     assert notebook["hotspots"]["direct"]["instruction"].str.startswith("STG").all()
 
 
@@ -93,3 +99,24 @@ def test_mape():
     assert shown["example"].frame["ape"].max() < 2
     assert shown["saved"] == ["correlation.pdf", "correlation.png", "correlation.csv"]
     assert set(shown["plots"]) == {"correlation", "sorted_errors", "signed_errors"}
+
+
+@pytest.mark.slow
+def test_add_a_mechanism():
+    """The changed copy passes the notebook's own tests, and the policy is worth something."""
+    notebook = runpy.run_path(str(NOTEBOOKS / "add_a_mechanism.py"))
+    assert "2 passed" in notebook["tested"]
+    speedup = notebook["speedup"]
+    assert list(speedup["cggty"]) == [1] * len(speedup)
+    assert (speedup["youngest"] != 1).any()
+    assert speedup["youngest"].between(0.8, 1.25).all()
+
+
+def test_first_steps(monkeypatch):
+    """What control bits say is what the model does, and states add up to all warp-cycles."""
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    notebook = runpy.run_path(str(NOTEBOOKS / "first_steps.py"))
+    kernel, stack = notebook["kernel"], notebook["stack"]
+    assert stack.sum() == pytest.approx(kernel.statistics["warp_cycles"] / kernel.warp_inst)
+    assert stack.idxmax() == "long_scoreboard"
+    assert notebook["unrolled"].execution_cycles < kernel.execution_cycles
