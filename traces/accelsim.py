@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path as FilePath
@@ -46,11 +46,22 @@ def is_accelsim(path: FilePath) -> bool:
     return name.endswith((LIST, KERNEL))
 
 
-def read(path: FilePath, cubin: FilePath | None = None) -> Trace:
-    """The kernels of a list, or the one of a `.traceg`, with the code of `cubin` if it is given."""
+def read(
+    path: FilePath,
+    cubin: FilePath | None = None,
+    wanted: Callable[[str], bool] = lambda name: True,
+) -> Trace:
+    """The kernels of a list, or the one of a `.traceg`, with the code of `cubin` if it is given.
+
+    Of a kernel whose name is not `wanted`, only the header is read.
+    """
     programs = binaries.load(cubin) if cubin else None
     files = _listed(path) if path.name.endswith(LIST) else [path]
-    kernels = [_kernel(file, number, programs) for number, file in enumerate(files)]
+    kernels = [
+        _kernel(file, number, programs)
+        for number, file in enumerate(files)
+        if wanted(_Header(Lines(file)).name)
+    ]
     digest = hashlib.sha256("".join(k.hash for k in kernels).encode()).hexdigest()
     return Trace(
         tuple(replace(k, hash=digest) for k in kernels), str(path), producer="Accel-Sim tracer"
