@@ -14,6 +14,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Final
 
@@ -46,8 +47,10 @@ STATIC: Final = re.compile(
     r"([01])( R\d{1,3})? ([A-Z][\w.]*) (\d)((?: R\d{1,3})*) (\d{1,4})(?: |$)"
 )
 HEX: Final = re.compile(r"[0-9a-fA-F]{1,8}")
-ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{1,16}")
-NUMBER: Final = re.compile(r"-?\d{1,20}")
+ADDRESSES: Final = re.compile(
+    r"(?:0(?: 0x[0-9a-fA-F]{1,16}){0,32}|[12] 0x[0-9a-fA-F]{1,16})(?: -?\d{1,20}){0,33}"
+)
+PARSED_KEPT: Final = 1 << 13  # texts of addresses; warps and CTAs repeat those in shared memory
 PLACE: Final = re.compile(r"thread block = (\d{1,10}),(\d{1,10}),(\d{1,10})")
 DIMENSIONS: Final = re.compile(r"\((\d{1,10}),(\d{1,10}),(\d{1,10})\)")
 
@@ -432,35 +435,33 @@ def _add_row(
     if not known.width:
         rows.affine(mask, known.offset if mask else 0, 0)
         return
-    fields = rest.split()
-    lanes = mask.bit_count()
-    mode = int(fields[0]) if fields and fields[0] in ("0", "1", "2") else -1
-    count = {LIST_ALL: lanes, STRIDE: 2, DELTAS: max(lanes, 1)}.get(mode, -1)
-    immediate = fields[1 + count :]
-    numbers = fields[1 : 1 + count]
-    in_hex = len(numbers) if mode == LIST_ALL else 1
-    fits = (
-        len(numbers) == count
-        and all(map(ADDRESS.fullmatch, numbers[:in_hex]))
-        and all(map(NUMBER.fullmatch, numbers[in_hex:]))
-        and len(immediate) <= (header.version >= 4)
-        and all(map(NUMBER.fullmatch, immediate))
-    )
-    if not fits:
-        lines.fail(
-            f"{rest!r} found, expected 0, 1 or 2 and addresses for {lanes} lanes, in hexadecimal "
-            "with 0x, as 64-bit numbers, and at most an immediate behind them"
-        )
-    base, *others = [int(n, 16) for n in numbers[:in_hex]] or [0]
     try:
-        if mode == STRIDE:
-            rows.add(mask, mode, base, int(numbers[1]), [])
-        elif mode == DELTAS:
-            rows.add(mask, mode, base, 0, list(map(int, numbers[1:])))
-        else:
-            rows.add(mask, mode, 0, 0, [base, *others] if numbers else [])
+        rows.add(mask, *_parsed(rest, mask.bit_count(), header.version >= 4))
+    except ValueError:
+        lines.fail(
+            f"{rest!r} found, expected 0, 1 or 2 and addresses for {mask.bit_count()} lanes, in "
+            "hexadecimal with 0x, as 64-bit numbers, and at most an immediate behind them"
+        )
     except InputError as error:
         lines.fail(str(error))
+
+
+@lru_cache(PARSED_KEPT)
+def _parsed(text: str, lanes: int, has_immediate: bool) -> tuple[int, int, int, list[int]]:
+    """Mode, base, stride and list, as `Rows.add` takes them. Raises ValueError."""
+    if not ADDRESSES.fullmatch(text):
+        raise ValueError(text)
+    fields = text.split(" ")
+    mode = int(fields[0])
+    in_hex = lanes if mode == LIST_ALL else 1
+    end = 1 + in_hex + {LIST_ALL: 0, STRIDE: 1, DELTAS: max(lanes - 1, 0)}[mode]
+    if not 0 <= len(fields) - end <= has_immediate or text.count("x") != in_hex:
+        raise ValueError(text)
+    addresses = [int(field, 16) for field in fields[1 : 1 + in_hex]]
+    others = [int(field) for field in fields[1 + in_hex : end]]
+    if mode == LIST_ALL:
+        return mode, 0, 0, addresses
+    return mode, addresses[0], others[0] if mode == STRIDE else 0, others
 
 
 def _second_line(

@@ -55,6 +55,8 @@ class Rows:
         """A row whose executing lanes are `stride` apart; all zero if there are none."""
         if not mask and base:
             raise InputError(f"address {base:#x} found, though no lane executes")
+        if stride not in STRIDES:
+            raise InputError(f"stride {stride} found, expected a signed 32-bit number")
         self._masks.append(mask)
         self._base.append(base & _64_BITS)
         self._stride.append(stride if mask else 0)

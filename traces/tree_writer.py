@@ -24,8 +24,8 @@ STREAM: Final = 0
 SHARED_BASE: Final = 0x1_0100_0000
 LOCAL_BASE: Final = 0x1_0200_0000
 LOSSES: Final = (
-    "the protobuf tree has no warm caches, contents of constant banks and names of labels, and "
-    "numbers launches anew"
+    "the protobuf tree has no warm caches, clock reads to report, contents of constant banks and "
+    "names of labels, and numbers launches anew"
 )
 
 
