@@ -91,8 +91,9 @@ def warn_of_differences(kernel: Kernel, machine: Machine) -> None:
         )
     if not kernel.program.control_bits and machine.gpu.sm.dependence.mode == "control_bits":
         warnings.warn(
-            f"{kernel.name}: the trace has no control bits; scoreboards stand in for them, "
-            "which takes a few per cent more cycles (the program's cubin would restore them)",
+            f"{kernel.name}: the trace has no control bits; scoreboards stand in for them (text "
+            "traces of 16 kernels took 1 to 18 % fewer cycles, 12 % on average, than with the "
+            "program's cubin, which restores them)",
             stacklevel=3,
         )
 

@@ -460,11 +460,15 @@ def info(
         "warpwise convert traces/samples/matmul.warptrace matmul/kernelslist.g --compress .xz",
         "warpwise convert matmul/kernelslist.g matmul.warptrace"
         " --cubin traces/kernels/matmul.sm_86.cubin",
+        "warpwise convert traces/samples/matmul.warptrace matmul/traces/dynamic_trace.pb",
     )
 )
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Any trace.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="A .warptrace or a kernelslist.g.")],
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help="A .warptrace, kernelslist.g or dynamic_trace.pb."),
+    ],
     launch: LaunchOption = None,
     kernel: KernelOption = None,
     cubin: CubinOption = None,

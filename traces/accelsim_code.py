@@ -1,7 +1,8 @@
 """What a line of an Accel-Sim trace says about its static instruction, and back.
 
 A line names the opcode, the first register of the result and of each source, and no predicates,
-uniform registers or constants.
+uniform registers or constants. Predicates are guessed: comparisons write P0, and what lanes were
+seen to skip reads it.
 """
 
 from __future__ import annotations
@@ -19,17 +20,26 @@ PREDICATE_FIRST = (
 
 
 def from_line(
-    name: str, dest: str, sources: list[str], pc: int, immediate: int, arch: str
+    name: str,
+    dest: str,
+    sources: list[str],
+    pc: int,
+    immediate: int,
+    arch: str,
+    guarded: bool = False,
 ) -> Instruction:
     """The instruction, with the operands that the line has. Raises InputError if it makes none."""
     dest, *sources = ("RZ" if r == f"R{RZ}" else r for r in (dest, *sources))
-    return parse_instruction(_text(name, dest, sources, pc, immediate), pc, arch)
+    guard = "@P0 " * guarded
+    return parse_instruction(guard + _text(name, dest, sources, pc, immediate), pc, arch)
 
 
 def _text(name: str, dest: str, sources: list[str], pc: int, immediate: int) -> str:
     opcode, *modifiers = name.split(".")
     entry = opcodes.lookup(opcode, modifiers)
     operands = [dest] if dest else []
+    if entry.writes == "PP":
+        operands = ["P0", "PT"]
     if opcode in PREDICATE_FIRST and not dest:
         operands, sources = ["PT", *sources[:1]], sources[1:]
     elif "R" in entry.writes and not dest:

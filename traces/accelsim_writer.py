@@ -7,7 +7,6 @@ that are active and do not execute, and for the addresses of LDC.
 from __future__ import annotations
 
 import gzip
-import itertools
 import lzma
 from collections.abc import Iterator
 from pathlib import Path as FilePath
@@ -21,13 +20,14 @@ from ..isa.errors import InputError
 from ..isa.files import whole
 from ..isa.program import INSTRUCTION_BYTES, Access
 from . import accelsim_code
-from .kernel import WARP_SIZE, Kernel, Trace, Warp
+from .addresses import STRIDE, encode
+from .kernel import Kernel, Trace, Warp
 
 VERSION: Final = 5
-STRIDES: Final = range(-(1 << 31), 1 << 31)
 LOSSES: Final = (
-    "the text format has no control bits, predicates, uniform registers, constants and addresses "
-    "of LDC: read it with the program's cubin to have the first four back"
+    "the text format has no control bits, predicates, uniform registers, constants, lanes that are "
+    "active and do not execute, warm caches and addresses of LDC: read it with the program's cubin "
+    "to have the first four back"
 )
 FORMAT: Final = (
     "#traces format = [line_num] PC mask dest_num [reg_dests] opcode src_num [reg_srcs] "
@@ -41,6 +41,7 @@ def write(trace: Trace, path: FilePath, compression: str = "") -> None:
     `compression` is empty, `.gz`, `.xz` or `.zst`. Raises InputError if a file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # what is half written does not pass for whole
     names = [f"kernel-{k}.traceg{compression}" for k in range(1, len(trace.kernels) + 1)]
     for number, (kernel, name) in enumerate(zip(trace.kernels, names, strict=True), 1):
         with whole(path.parent / name) as stream, _compressed(stream, compression) as text:
@@ -131,13 +132,6 @@ def _warp(kernel: Kernel, warp: Warp, code: list[str]) -> Iterator[str]:
 
 def _addresses(row: NDArray[np.int64], mask: int) -> str:
     """Mode 1, base and stride, for a run of lanes at equal distances; else 2, differences."""
-    lanes = [lane for lane in range(WARP_SIZE) if mask >> lane & 1]
-    values = [int(row[lane]) for lane in lanes]
-    if not lanes:
-        return "1 0x0 0"
-    deltas = [b - a for a, b in itertools.pairwise(values)]
-    base = f"{values[0] & (1 << 64) - 1:#x}"
-    whole_run = lanes[-1] - lanes[0] == len(lanes) - 1
-    if whole_run and len(set(deltas)) <= 1 and all(d in STRIDES for d in deltas[:1]):
-        return f"1 {base} {deltas[0] if deltas else 0}"
-    return " ".join(["2", base, *map(str, deltas)])
+    mode, base, stride, deltas = encode(row, mask)
+    numbers = [stride] if mode == STRIDE else deltas
+    return " ".join([str(mode), f"{base:#x}", *map(str, numbers)])

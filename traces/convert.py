@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from ..isa.errors import InputError
-from . import accelsim_writer, store
+from . import accelsim_writer, store, tree, tree_writer
 from .kernel import Cta, Kernel, Trace
 
-TARGETS: Final = "a name that ends in .warptrace, or kernelslist.g (Accel-Sim's text)"
+TARGETS: Final = (
+    "a name that ends in .warptrace, kernelslist.g (Accel-Sim's text), or dynamic_trace.pb (the "
+    "protobuf tree)"
+)
 
 
 def write(trace: Trace, path: Path, compression: str = "") -> str | None:
@@ -21,6 +24,9 @@ def write(trace: Trace, path: Path, compression: str = "") -> str | None:
     if path.suffix == ".warptrace":
         store.write(trace, path)
         return None
+    if path.name == tree.TRACE:
+        tree_writer.write(trace, path)
+        return tree_writer.LOSSES
     if path.suffix == ".g":
         accelsim_writer.write(trace, path, compression)
         return accelsim_writer.LOSSES

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import lzma
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, BinaryIO, Final, NoReturn
 
 import zstandard
 
@@ -15,7 +16,10 @@ from ..isa.errors import InputError
 
 COMPRESSIONS: Final = (".gz", ".xz", ".zst")
 LIMIT: Final = 1 << 14  # bytes of a line
-DAMAGE: Final = (OSError, EOFError, lzma.LZMAError, zstandard.ZstdError)
+BLANKS: Final = 1000  # blank lines in a row: a gigabyte of them packs into a kilobyte
+MEMORY: Final = 1 << 28  # bytes that a decompressor may take; `xz -9` takes 65 MiB
+CHUNK: Final = 1 << 16
+DAMAGE: Final = (OSError, EOFError, lzma.LZMAError, zlib.error, zstandard.ZstdError)
 REMEDY: Final = "the file is damaged or was cut short: copy it again or trace it again"
 
 
@@ -33,7 +37,10 @@ class Lines:
         return self
 
     def __next__(self) -> str:
-        while raw := self._read():
+        for _ in range(BLANKS):
+            raw = self._read()
+            if not raw:
+                break
             self.number += 1
             if len(raw) > LIMIT:
                 self.fail(f"a line of over {LIMIT} bytes found")
@@ -41,6 +48,8 @@ class Lines:
                 self.fail("a character outside ASCII found")
             if line := raw.decode("ascii").strip():
                 return line
+        else:
+            self.fail(f"{BLANKS} blank lines in a row found")
         self._stream.close()
         raise StopIteration
 
@@ -70,7 +79,44 @@ def _open(path: Path) -> Any:
         case ".gz":
             return gzip.open(path)
         case ".xz":
-            return lzma.open(path)
+            return io.BufferedReader(_Xz(open(path, "rb")))
         case ".zst":
-            return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(open(path, "rb")))
+            unpacker = zstandard.ZstdDecompressor(max_window_size=MEMORY)
+            return io.BufferedReader(
+                unpacker.stream_reader(open(path, "rb"), read_across_frames=True)
+            )
     return open(path, "rb")
+
+
+class _Xz(io.RawIOBase):
+    """Decompresses one `.xz` stream after the other, in bounded memory."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._packed = stream
+        self._unpacker = self._new()
+
+    def _new(self) -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = b""
+        while not data:
+            if self._unpacker.eof:
+                rest = self._unpacker.unused_data.lstrip(b"\0") or self._packed.read(CHUNK)
+                if not rest.strip(b"\0"):
+                    return 0
+                self._unpacker = self._new()
+            else:
+                rest = self._packed.read(CHUNK) if self._unpacker.needs_input else b""
+                if self._unpacker.needs_input and not rest:
+                    raise EOFError("the compressed data ends too early")
+            data = self._unpacker.decompress(rest, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._packed.close()
+        super().close()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from .store import Writer
 
 FORMATS: Final = (
-    ".warptrace (recorded), .sass (hand-written), .cubin (with a launch file), or Accel-Sim's "
-    "kernelslist.g and .traceg"
+    ".warptrace (recorded), .sass (hand-written), .cubin (with a launch file), Accel-Sim's "
+    "kernelslist.g and .traceg, or a folder with dynamic_trace.pb"
 )
 
 
@@ -31,12 +31,11 @@ def load(
 
     `kernel`, a name or a pattern such as `mat*`, keeps only the kernels that match.
     """
-    trace = _read(Path(path), launch, Path(cubin) if cubin else None)
-    if kernel is None:
-        return trace
-    kept = tuple(k for k in trace.kernels if matches(k.name, kernel))
-    if not kept:
-        raise _no_match(path, kernel, {k.name for k in trace.kernels})
+    wanted = _Wanted(kernel)
+    trace = _read(Path(path), launch, Path(cubin) if cubin else None, wanted)
+    kept = tuple(k for k in trace.kernels if wanted(k.name))
+    if kernel is not None and not kept:
+        raise _no_match(path, kernel, wanted.names)
     return replace(trace, kernels=kept)
 
 
@@ -53,17 +52,24 @@ def record(
 
     if Path(cubin).suffix.lower() != ".cubin" or launch is None:
         raise InputError(f"{cubin}: expected a .cubin and --launch FILE, which says what to launch")
-    names: set[str] = set()
-
-    def wanted(name: str) -> bool:
-        names.add(name)
-        return kernel is None or matches(name, kernel)
-
+    wanted = _Wanted(kernel)
     with store.writing(path, PRODUCER) as writer:
         run_launch(cubin, load_launch(launch), writer, wanted)
         if not writer.kernels:
-            raise _no_match(cubin, kernel, names)
+            raise _no_match(cubin, kernel, wanted.names)
     return writer
+
+
+class _Wanted:
+    """Whether a kernel is asked for; keeps the names that it was asked about, for a message."""
+
+    def __init__(self, kernel: str | None) -> None:
+        self._kernel = kernel
+        self.names: set[str] = set()
+
+    def __call__(self, name: str) -> bool:
+        self.names.add(name)
+        return self._kernel is None or matches(name, self._kernel)
 
 
 def _no_match(path: str | Path, kernel: str | None, names: set[str]) -> InputError:
@@ -78,16 +84,18 @@ def matches(name: str, kernel: str) -> bool:
     return any(fnmatch.fnmatchcase(text, kernel) for text in (name, plain_name(name)))
 
 
-def _read(path: Path, launch: str | Path | None, cubin: Path | None) -> Trace:
-    from . import accelsim
+def _read(path: Path, launch: str | Path | None, cubin: Path | None, wanted: _Wanted) -> Trace:
+    from . import accelsim, tree
 
     suffix = path.suffix.lower()
     if accelsim.is_accelsim(path) and launch is None:
-        return accelsim.read(path, cubin)
+        return accelsim.read(path, cubin, wanted)
     if cubin is not None:
         raise InputError(f"{path}: --cubin found with it, expected that only for Accel-Sim traces")
     if launch is not None and suffix != ".cubin":
         raise InputError(f"{path}: a launch file found with it, expected that only for a .cubin")
+    if launches := tree.find(path):
+        return tree.read(launches, wanted)
     match suffix:
         case ".warptrace":
             from . import store

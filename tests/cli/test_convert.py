@@ -62,3 +62,16 @@ def test_info(command, sample):
     text = command("trace", "info", sample).out
     assert "27,648" in text
     assert "LDS" in text
+
+
+def test_the_protobuf_tree(command, sample, tmp_path):
+    pytest.importorskip("google.protobuf")
+    target = tmp_path / "app/traces/dynamic_trace.pb"
+    outcome = command("convert", sample, target)
+    assert outcome.code == 0
+    assert "no warm caches" in outcome.err
+    for verb in (["trace", "info"], ["run", "--sms", "4"]):
+        found = command(*verb, tmp_path / "app", "--json").document["kernels"][0]
+        expected = command(*verb, sample, "--json").document["kernels"][0]
+        for key in ("warp_inst", "cycles", "footprint_bytes", "grid"):
+            assert found.get(key) == expected.get(key)
