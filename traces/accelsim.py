@@ -46,6 +46,7 @@ FIRST_WIDE: Final = 70  # from this version on, instructions take 16 bytes, befo
 STATIC: Final = re.compile(
     r"([01])( R\d{1,3})? ([A-Z][\w.]*) (\d)((?: R\d{1,3})*) (\d{1,4})(?: |$)"
 )
+FILE: Final = re.compile(r"kernel[\w.+-]{0,200}", re.ASCII)
 HEX: Final = re.compile(r"[0-9a-fA-F]{1,8}")
 ADDRESSES: Final = re.compile(
     r"(?:0(?: 0x[0-9a-fA-F]{1,16}){0,32}|[12] 0x[0-9a-fA-F]{1,16})(?: -?\d{1,20}){0,33}"
@@ -88,7 +89,7 @@ def _listed(path: FilePath) -> list[FilePath]:
     lines = Lines(path)
     names = [line for line in lines if line.startswith("kernel")]
     for name in names:
-        if FilePath(name).name != name:
+        if not FILE.fullmatch(name):
             raise InputError(f"{path}: {name!r} found, expected a file in the same folder")
     if not names:
         raise InputError(f"{path}: no kernel found, expected a line such as kernel-1.traceg")

@@ -8,6 +8,7 @@ import gzip
 import lzma
 import shutil
 import sys
+import types
 import warnings
 from pathlib import Path
 
@@ -77,22 +78,24 @@ def main(reader, folder, *options):
     seeds = folder / "seeds"
     seeds.mkdir()
     shutil.copy(folder / READERS[reader][0], seeds)
-    # Instruments what the readers of the foreign formats consist of.
     for module in list(sys.modules.values()):
         if getattr(module, "__name__", "").startswith("warpwise.traces."):
-            _instrument(atheris, module)
+            instrument(atheris, module, module.__name__)
     atheris.Setup(
         [sys.argv[0], *options, str(seeds)], lambda data: read_or_refuse(folder, reader, data)
     )
     atheris.Fuzz()
 
 
-def _instrument(atheris, module):
-    import types
-
-    for name, value in list(vars(module).items()):
-        if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
-            setattr(module, name, atheris.instrument_func(value))
+def instrument(atheris, owner, module):
+    """Have atheris see the branches of a module's functions and methods."""
+    for name, value in list(vars(owner).items()):
+        if getattr(value, "__module__", None) != module:
+            continue
+        if isinstance(value, types.FunctionType):
+            setattr(owner, name, atheris.instrument_func(value))
+        elif isinstance(value, type) and owner is not value:
+            instrument(atheris, value, module)
 
 
 if __name__ == "__main__":

@@ -175,7 +175,9 @@ def test_a_decompressor_takes_bounded_memory(tmp_path):
         accelsim.read(tmp_path / "kernel-1.traceg.xz")
 
 
-@pytest.mark.parametrize("name", ["../kernel-1.traceg", "kernel-1/../../secret.traceg", "kernel/x"])
+@pytest.mark.parametrize(
+    "name", ["../kernel-1.traceg", "kernel-1/../../secret.traceg", "kernel/x", "kernel-\0.traceg"]
+)
 def test_a_list_names_files_beside_it(tmp_path, name):
     (tmp_path / "kernelslist.g").write_text(f"kernel-1.traceg\n{name}\n")
     (tmp_path / "kernel-1.traceg").write_text(text())

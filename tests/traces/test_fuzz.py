@@ -52,7 +52,7 @@ def test_damaged_files_are_read_or_refused(folder, reader):
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", fuzz.READERS)
 def test_guided_by_coverage(tmp_path, reader):
-    """Atheris: a second for one input and a gigabyte for all are a failure."""
+    """Atheris: ten seconds for one input or a gigabyte for all are a failure."""
     pytest.importorskip("atheris")
     limits = [f"-max_total_time={SECONDS}", "-timeout=10", "-rss_limit_mb=1024", "-max_len=4096"]
     command = [sys.executable, fuzz.__file__, reader, str(tmp_path), *limits]
