@@ -98,6 +98,13 @@ class Engine(StrEnum):
 
 
 GpuOption = Annotated[str, typer.Option("--gpu", metavar="NAME", help="A GPU, or a TOML file.")]
+PresetOption = Annotated[
+    str, typer.Option("--preset", metavar="NAME", help="Variant of the model on top of the GPU.")
+]
+ChangesOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter; repeatable."),
+]
 LaunchOption = Annotated[
     Path | None,
     typer.Option("--launch", metavar="FILE", help="How to launch the kernels of a cubin (TOML)."),
@@ -149,13 +156,8 @@ def run(
         ),
     ],
     gpu: GpuOption = "rtx_a6000",
-    preset: Annotated[
-        str, typer.Option(metavar="NAME", help="Variant of the model on top of the GPU.")
-    ] = "ref",
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter; repeatable."),
-    ] = None,
+    preset: PresetOption = "ref",
+    changes: ChangesOption = None,
     kernel: KernelOption = None,
     launch: LaunchOption = None,
     cubin: CubinOption = None,
@@ -294,13 +296,8 @@ def view(
         Literal["issue", "warp"], typer.Option(help="How instructions are sorted.")
     ] = "issue",
     gpu: GpuOption = "rtx_a6000",
-    preset: Annotated[
-        str, typer.Option(metavar="NAME", help="Variant of the model on top of the GPU.")
-    ] = "ref",
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter; repeatable."),
-    ] = None,
+    preset: PresetOption = "ref",
+    changes: ChangesOption = None,
     kernel: KernelOption = None,
     launch: LaunchOption = None,
     cubin: CubinOption = None,
@@ -608,13 +605,8 @@ def hardware(
         typer.Option(metavar="DIR", help="APPLICATION/ARGUMENTS/ with a trace or a finished run."),
     ] = None,
     gpu: GpuOption = "rtx_a6000",
-    preset: Annotated[
-        str, typer.Option(metavar="NAME", help="Variant of the model on top of the GPU.")
-    ] = "ref",
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter; repeatable."),
-    ] = None,
+    preset: PresetOption = "ref",
+    changes: ChangesOption = None,
     min_cycles: Annotated[
         float, typer.Option(min=0, metavar="N", help="Leave shorter applications out.")
     ] = 0,

@@ -107,7 +107,7 @@ def test_add_a_mechanism():
     notebook = runpy.run_path(str(NOTEBOOKS / "add_a_mechanism.py"))
     assert "2 passed" in notebook["tested"]
     speedup = notebook["speedup"]
-    assert list(speedup["cggty"]) == [1] * len(speedup)
+    assert list(speedup["lri"]) == [1] * len(speedup)
     assert (speedup["youngest"] != 1).any()
     assert speedup["youngest"].between(0.8, 1.25).all()
 

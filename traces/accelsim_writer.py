@@ -80,11 +80,9 @@ class _Plain:
 def _lines(kernel: Kernel, number: int) -> Iterator[str]:
     yield from _header(kernel, number)
     code = [accelsim_code.to_line(inst) for inst in kernel.program.instructions]
-    x, y, _ = kernel.grid
     for cta in map(kernel.load_cta, range(kernel.n_ctas)):
-        place = cta.number % x, cta.number // x % y, cta.number // (x * y)
         yield "#BEGIN_TB\n"
-        yield f"thread block = {','.join(map(str, place))}\n"
+        yield f"thread block = {','.join(map(str, kernel.cta_index(cta.number)))}\n"
         for k, warp in enumerate(cta.warps):
             lines = list(_warp(kernel, warp, code))
             yield f"warp = {k}\ninsts = {len(lines)}"

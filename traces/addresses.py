@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.errors import InputError
-from .kernel import WARP_SIZE
+from .kernel import WARP_SIZE, lanes_of
 
 LIST_ALL, STRIDE, DELTAS = range(3)
 STRIDES: Final = range(-(1 << 31), 1 << 31)
@@ -103,12 +103,6 @@ def _signed(value: int) -> int:
 def is_run(mask: int) -> bool:
     """Whether the lanes have no hole between them."""
     return mask & (mask + (mask & -mask)) == 0
-
-
-def lanes_of(masks: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Shape (rows, 32): is the bit of this lane set?"""
-    octets = masks.astype("<u4").view(np.uint8).reshape(-1, 4)
-    return np.unpackbits(octets, axis=1, bitorder="little").view(np.bool_)
 
 
 def lanes_in_block(warp: int, threads: int) -> int:

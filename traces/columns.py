@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..isa.errors import InputError
 from ..isa.program import Access, Program
-from .kernel import WARP_SIZE, Accesses, Cta, Path, Warp
+from .kernel import WARP_SIZE, Accesses, Cta, Path, Warp, lanes_of
 
 BLOCK_CTAS: Final = 32  # a block ends after so many CTAs,
 BLOCK_ENTRIES: Final = 1 << 17  # or once it holds so many rows of addresses and path entries
@@ -244,7 +244,7 @@ class _Rows:
 
     def expand(self, first: int, last: int) -> Addresses:
         """Rows `first` to `last` (excluded), zero where a lane does not execute."""
-        lanes = _lanes(self._executed[first:last])
+        lanes = lanes_of(self._executed[first:last])
         listed = self._listed[first:last]
         affine = slice(self._first_affine[first], self._first_affine[last])
         addresses = np.zeros(lanes.shape, np.int64)
@@ -256,7 +256,7 @@ class _Rows:
 
 def _compress(prefix: str, addresses: Addresses, executed: Masks) -> Columns:
     """Columns of these rows. All arithmetic wraps, here and in `_affine`, so nothing is lost."""
-    lanes = _lanes(executed)
+    lanes = lanes_of(executed)
     if addresses[~lanes].any():
         raise InputError("a row has an address in a lane that does not execute")
     rows = np.arange(len(lanes))
@@ -280,12 +280,6 @@ def _affine(base: NDArray[Any], stride: NDArray[Any], lanes: NDArray[np.bool_]) 
     steps = LANES - lanes.argmax(axis=1)[:, np.newaxis]
     values: Addresses = base[:, np.newaxis] + steps * stride[:, np.newaxis]
     return np.where(lanes, values, 0)
-
-
-def _lanes(masks: Masks) -> NDArray[np.bool_]:
-    """Shape (rows, 32): is the bit of this lane set?"""
-    octets = masks.astype("<u4").view(np.uint8).reshape(-1, 4)
-    return np.unpackbits(octets, axis=1, bitorder="little").view(np.bool_)
 
 
 def _split_paths(columns: Columns, layout: Layout) -> list[Path]:

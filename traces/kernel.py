@@ -13,6 +13,12 @@ from ..isa.program import Program
 WARP_SIZE = 32
 
 
+def lanes_of(masks: NDArray[np.uint32]) -> NDArray[np.bool]:
+    """Shape (masks, 32): whether the bit of this lane is set."""
+    octets = np.ascontiguousarray(masks, "<u4").view(np.uint8).reshape(-1, 4)
+    return np.unpackbits(octets, axis=1, bitorder="little").view(np.bool)
+
+
 @dataclass(frozen=True, eq=False)
 class Path:
     """The dynamic instructions of a warp, in the order it executed them; warps may share one."""

@@ -28,6 +28,7 @@ from ..isa.cubin import find_kernel
 from ..isa.errors import InputError
 from .emulator import PRODUCER, Device, EmulationError
 from .emulator.arguments import Buffers, pack_arguments
+from .emulator.checks import Check
 from .kernel import Trace
 from .store import Writer
 
@@ -99,7 +100,7 @@ class LaunchFile(_Table):
     path: Path
     launch: Annotated[list[LaunchSpec], Field(min_length=1)]
     buffer: dict[str, BufferSpec] = {}
-    checks: list[Literal["races", "uninitialised"]] = []  # of the emulator, beside those of bounds
+    checks: list[Check] = []  # of the emulator, beside those of bounds
 
     @model_validator(mode="after")
     def _buffers_exist(self) -> LaunchFile:

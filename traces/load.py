@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .kernel import Trace
     from .store import Writer
 
+ACCELSIM_LIST: Final = "kernelslist.g"
 FORMATS: Final = (
     ".warptrace (recorded), .sass (hand-written), .cubin (with a launch file), Accel-Sim's "
     "kernelslist.g and .traceg, or a folder with dynamic_trace.pb"

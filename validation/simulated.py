@@ -22,9 +22,9 @@ from ..isa.errors import InputError
 from ..sim import run
 from ..sim.machine.load import Machine
 from ..sim.result import RESULT, run_fingerprint
+from ..traces.load import ACCELSIM_LIST
 from .hardware_table import NO_ARGUMENTS
 
-ACCELSIM_LIST = "kernelslist.g"
 Progress = Callable[[str], None]
 
 

@@ -1,7 +1,8 @@
 """Issue: readiness and selection, at most one instruction a cycle (sm-core 3; Huerta et al. 5.1).
 
-By default CGGTY, compiler-guided greedy then youngest: the warp that issued last if it is ready,
-else the youngest ready warp. The compiler guides by stall count, yield, wait mask and DEPBAR.
+By default the warp that issued last goes on if it is ready, else that one whose last issue is
+longest ago (`policy.LRI`; the paper says CGGTY, compiler-guided greedy then youngest). The compiler
+guides by stall count, yield, wait mask and DEPBAR.
 """
 
 from __future__ import annotations

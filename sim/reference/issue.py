@@ -38,7 +38,7 @@ def in_order(
 
 
 class IssueSlot:
-    """One instruction a cycle: the warp that issued last, else the youngest that is ready."""
+    """One instruction a cycle, of the ready warp that comes first by the policy (3.4)."""
 
     def __init__(self, subcore: SubCore) -> None:
         self.subcore, self.clock, self.sm = subcore, subcore.clock, subcore.gpu.sm

@@ -13,14 +13,15 @@ import numpy as np
 from ...isa.errors import InputError
 from ..result import EVENTS, RESULT
 from ..stalls import STATES
+from ..studies.sweep import TABLE
 from . import figures
 from .figures import Figure
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VALIDATION, SWEEP = "validation.json", "sweep.parquet"
-EXPECTED = f"{RESULT} (a run), {VALIDATION} (validate hardware -o) or {SWEEP} (a sweep)"
+VALIDATION = "validation.json"
+EXPECTED = f"{RESULT} (a run), {VALIDATION} (validate hardware -o) or {TABLE} (a sweep)"
 POINT_COLUMNS = ("point", "input")
 MOST_KERNELS = 40  # bars of a stack
 
@@ -40,7 +41,7 @@ class Content:
 def read(folders: Sequence[Path]) -> Content:
     """The content of a validation, a sweep, or one or more runs. Raises InputError."""
     for folder in folders:
-        names = (RESULT, VALIDATION, SWEEP)
+        names = (RESULT, VALIDATION, TABLE)
         if not any((folder / name).is_file() for name in names):
             raise InputError(f"{folder}: no results here, expected {EXPECTED}")
     if all((folder / RESULT).is_file() for folder in folders):
@@ -178,7 +179,7 @@ def _marks(documents: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _sweep(folder: Path) -> Content:
-    path = folder / SWEEP
+    path = folder / TABLE
     frame = _frame(path)
     whole = frame[frame["error"].isna()]
     if whole.empty:

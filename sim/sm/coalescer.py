@@ -16,8 +16,8 @@ LANES = 32
 LINE_SHIFT = 7  # 128-byte lines
 SECTOR_SHIFT = 5  # 32-byte sectors
 CHAINS = 64  # values with the same low bits
-MOST = 6 * LANES  # words of an access: 16 bytes that straddle words of 4, in every lane
-PHASES = 4
+MOST = 9 * LANES  # words of an access: 32 bytes that straddle words of 4, in every lane
+PHASES = 8  # of an access of 256 bits
 PHASE_BYTES = 128
 SHARED_SHIFT, SHARED_BYTES = 2, 128  # a word, and all banks together
 
@@ -95,12 +95,12 @@ def lines_of(room, addresses, mask, size, sectors):
 
 
 @compiled
-def _grain(addresses, mask, size, shift):
-    """Log of the bytes to count words by; whole accesses if none straddles two words."""
+def _grain(addresses, mask, size, shift, bytes_of_all):
+    """Log of the bytes to count words by; if no access straddles two, as many as go together."""
     for lane in range(LANES):
         if mask >> lane & 1 and addresses[lane] & (size - 1):
             return shift
-    while 1 << shift < size:
+    while 1 << shift < min(size, bytes_of_all):
         shift += 1
     return shift
 
@@ -137,7 +137,7 @@ def shared_wavefronts(rooms, addresses, mask, size):
 
     A phase that touches the words of an earlier one (a broadcast) costs nothing.
     """
-    shift = _grain(addresses, mask, size, SHARED_SHIFT)
+    shift = _grain(addresses, mask, size, SHARED_SHIFT, SHARED_BYTES)
     lanes = max(min(LANES, PHASE_BYTES // size), 1)
     total = 0
     for phase in range(LANES // lanes):
@@ -159,7 +159,7 @@ def l1_wavefronts(rooms, addresses, mask, size, n_sets, n_banks, bank_shift):
 
     The first of `rooms` holds the lines.
     """
-    shift = _grain(addresses, mask, size, bank_shift)
+    shift = _grain(addresses, mask, size, bank_shift, n_banks << bank_shift)
     banks = (n_banks << bank_shift) >> shift
     of_bank = _busiest_bank(rooms[1], addresses, mask, 0, LANES, size, shift, banks)
     _clear(rooms[1], n_sets)

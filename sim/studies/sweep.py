@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ...isa.errors import InputError
 from ...isa.files import whole
+from ...traces.load import ACCELSIM_LIST
 from ..machine.load import load as load_machine
 from ..result import MODEL_VERSION, RESULT
 from .designs import MOST_FACTORS, Value, latin_hypercube, screening
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ...traces.kernel import Trace
 
 ERROR = "error.json"
+TABLE = "sweep.parquet"  # written last: a folder that has it is whole
 Progress = Callable[[int, int], None]  # points done, points in all
 
 
@@ -236,7 +238,7 @@ def _digest(one: Input, seed: int | None) -> str:
 
 def _files(path: Path) -> list[Path]:
     """All files of an input: a folder, and a list of kernels, stand for what lies in the folder."""
-    folder = path.parent if path.name == "kernelslist.g" else path
+    folder = path.parent if path.name == ACCELSIM_LIST else path
     return sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else [path]
 
 
@@ -370,5 +372,5 @@ def _write(frame: pd.DataFrame, root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     with whole(root / "sweep.csv") as stream:
         frame.to_csv(stream, index=False)
-    with whole(root / "sweep.parquet") as stream:
+    with whole(root / TABLE) as stream:
         frame.to_parquet(stream, index=False)

@@ -192,6 +192,12 @@ def test_a_handle_that_is_no_texture(bench):
         bench.run("fetch_float", np.uint64(0), np.uint64(handle))
 
 
+def test_a_texture_with_more_dimensions_than_the_fetch(bench):
+    handle = bench.texture(random(8, 16))
+    with pytest.raises(EmulationError, match="more dimensions than the 1 of the coordinates"):
+        bench.run("fetch_float", np.uint64(0), np.uint64(handle))
+
+
 def test_textures_that_cannot_be(bench):
     address = bench.hold(random(8))
     with pytest.raises(EmulationError, match="outside any allocation"):

@@ -48,7 +48,7 @@ def strided(stride, size=4):
 @st.composite
 def accesses(draw):
     """Addresses aligned to the access or not: affine, random, or few distinct ones."""
-    size = draw(st.sampled_from([1, 2, 4, 8, 16]))
+    size = draw(st.sampled_from([1, 2, 4, 8, 16, 32]))
     base = draw(st.integers(0, 200))
     kind = draw(st.sampled_from(["affine", "random", "few"]))
     if kind == "affine":
@@ -85,6 +85,13 @@ def test_l1_wavefronts(access):
     touched = lines_and_sectors(addresses.tolist(), mask, size)
     tags = max(Counter(line % 4 for line in touched).values(), default=0)
     assert l1_wavefronts(addresses, mask, size) == max(tags, most_words(lanes, size, 16, 8))
+
+
+@pytest.mark.parametrize(("n_banks", "wavefronts"), [(1, 128), (2, 64), (16, 8)])
+def test_fewer_banks_than_an_access_has_bytes(n_banks, wavefronts):
+    """Banks of 8 bytes; 32 lanes of 32 bytes are 128 words."""
+    coalesced(strided(1, 32), ALL, 32)
+    assert coalescer.l1_wavefronts(ROOMS, strided(1, 32), ALL, 32, 4, n_banks, 3) == wavefronts
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ and the lanes of one warp are not compared.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .fragments import Warps
     from .step import Step
 
-CHECKS = frozenset({"uninitialised", "races"})
+Check = Literal["races", "uninitialised"]
+CHECKS = frozenset(get_args(Check))
 NOBODY, SEVERAL = -1, -2  # instead of the number of a warp
 
 
@@ -35,7 +36,8 @@ class Use(Enum):
 def known(checks: frozenset[str]) -> frozenset[str]:
     """The names of some checks; raises InputError for any other."""
     if unknown := checks - CHECKS:
-        raise InputError(f"no check is called {', '.join(unknown)}; known are races, uninitialised")
+        names = ", ".join(sorted(CHECKS))
+        raise InputError(f"no check is called {', '.join(unknown)}; known are {names}")
     return checks
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...isa.program import INSTRUCTION_BYTES, Kind, Operand
+from ..kernel import lanes_of
 from .constants import outside_functions
 from .convergence import CTA_BARRIERS
-from .fragments import Warps, pack, unpack
+from .fragments import Warps, pack
 from .semantics import semantics
 from .step import ZERO, Step
 
@@ -110,7 +111,7 @@ def break_(s: Step) -> None:
     leaving = s.executed_bits
     copies = s.state.barriers[register, s.warps]
     named = np.bitwise_or.reduce(np.where(s.executed, copies, np.uint32(0)), axis=1)
-    copies = np.where(unpack(named), copies & ~leaving[:, None], copies)
+    copies = np.where(lanes_of(named), copies & ~leaving[:, None], copies)
     s.state.barriers[register, s.warps] = copies
     s.state.fragments.forget(s.warps, register, leaving)
 

@@ -160,9 +160,3 @@ def pack(lanes: NDArray[np.bool]) -> Bits:
     """Lane masks of boolean rows of 32."""
     bits = np.packbits(lanes, axis=1, bitorder="little")
     return np.ascontiguousarray(bits).view(np.uint32)[:, 0]
-
-
-def unpack(lanes: Bits) -> NDArray[np.bool]:
-    """Boolean rows of lane masks."""
-    octets = np.ascontiguousarray(lanes).view(np.uint8).reshape(-1, 4)
-    return np.unpackbits(octets, axis=1, bitorder="little").view(np.bool)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...isa.program import INSTRUCTION_BYTES, PT, RZ, URZ, Kind, Operand
+from ..kernel import lanes_of
 from .errors import EmulationError
-from .fragments import Bits, Fragments, pack, unpack
+from .fragments import Bits, Fragments, pack
 from .lanes import put, result_bits, whole
 from .semantics import Bound
 from .state import State
@@ -34,7 +35,7 @@ class Group:
         contiguous = warps[-1] - warps[0] + 1 == len(warps)
         self.rows = slice(int(warps[0]), int(warps[-1]) + 1) if contiguous else warps
         self.active_bits = fragments.lanes[warps, fragments.slot[warps]]
-        self.active = unpack(self.active_bits)
+        self.active = lanes_of(self.active_bits)
         self.complete = bool(self.active.all())
 
 

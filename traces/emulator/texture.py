@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...isa.errors import InputError
 from ...isa.program import Kind
+from ...isa.registers import DIMENSIONS
 from .lanes import whole
 from .semantics import semantics
 from .step import Step, Words
@@ -25,7 +26,7 @@ FRACTION = 256  # steps of the weights of linear filtering: 8 bits
 COMPONENTS = 4
 
 
-GEOMETRIES = {"1D": 1, "2D": 2, "3D": 3}
+GEOMETRIES = {name: DIMENSIONS[name] for name in ("1D", "2D", "3D")}
 GEOMETRY = " ".join(GEOMETRIES)
 
 
@@ -95,9 +96,9 @@ def read(s: Step, reader: Reader) -> None:
     for handle in np.unique(handles[s.executed]):
         lanes = s.executed & (handles == handle)
         texture = s.state.launch.textures.get(int(handle))
-        if texture is None:
+        if texture is None or len(texture.shape) > len(coordinates):
             row, lane = np.argwhere(lanes)[0]
-            s.fault_at(int(row), int(lane), f"{handle:#x} is no texture")
+            s.fault_at(int(row), int(lane), _misfit(handle, texture, len(coordinates)))
         memory = s.state.launch.memory.view(texture.address, texture.nbytes)
         at = coordinates[: len(texture.shape)]
         components[:, lanes] = reader(texture, memory, [c[lanes] for c in at])
@@ -106,6 +107,12 @@ def read(s: Step, reader: Reader) -> None:
     chosen = [components[i] for i in range(COMPONENTS) if mask >> i & 1]
     s.write_to(s.sources[1], *chosen[:2])
     s.write_to(s.sources[0], *chosen[2:])
+
+
+def _misfit(handle: int, texture: Texture | None, coordinates: int) -> str:
+    if texture is None:
+        return f"{handle:#x} is no texture"
+    return f"texture {handle:#x} has more dimensions than the {coordinates} of the coordinates"
 
 
 def arguments(s: Step) -> tuple[list[Words], Words]:

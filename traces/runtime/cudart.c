@@ -459,30 +459,6 @@ Error cudaMemcpy2DAsync(void *to, size_t tp, const void *from, size_t fp, size_t
     (void)s;
     return copy_rows(to, tp, from, fp, w, h, kind);
 }
-/* ---- textures: the emulator reads both structures, whose beginning is all that it needs ---- */
-
-typedef struct { int x, y, z, w, kind; } Channels;
-
-Channels cudaCreateChannelDesc(int x, int y, int z, int w, int kind) {
-    return (Channels){x, y, z, w, kind};
-}
-
-enum { RESOURCE_BYTES = 64, SAMPLING_BYTES = 44 };
-
-Error cudaCreateTextureObject(uint64_t *texture, const void *resource, const void *sampling,
-                              const void *view) {
-    char both[RESOURCE_BYTES + SAMPLING_BYTES];
-    if (view) warpwise_unsupported("cudaCreateTextureObject with a resource view");
-    memcpy(both, resource, RESOURCE_BYTES);
-    memcpy(both + RESOURCE_BYTES, sampling, SAMPLING_BYTES);
-    Reply reply = ask((Request){TEXTURE, {RESOURCE_BYTES}, sizeof both}, both, NULL, 0);
-    *texture = reply.value[0];
-    return note(reply.status);
-}
-Error cudaDestroyTextureObject(uint64_t texture) {
-    return note(ASK(FORGET_TEXTURE, texture).status);
-}
-
 Error cudaMemset(void *to, int byte, size_t bytes) { return fill(to, byte, bytes); }
 Error cudaMemsetAsync(void *to, int byte, size_t bytes, Stream s) {
     (void)s;
@@ -564,6 +540,30 @@ Error cudaMemGetInfo(size_t *available, size_t *total) {
     Reply reply = ASK(MEMORY);
     *available = reply.value[0], *total = reply.value[1];
     return SUCCESS;
+}
+
+/* ---- textures: the emulator reads both structures, whose beginning is all that it needs ---- */
+
+typedef struct { int x, y, z, w, kind; } Channels;
+
+Channels cudaCreateChannelDesc(int x, int y, int z, int w, int kind) {
+    return (Channels){x, y, z, w, kind};
+}
+
+enum { RESOURCE_BYTES = 64, SAMPLING_BYTES = 44 };
+
+Error cudaCreateTextureObject(uint64_t *texture, const void *resource, const void *sampling,
+                              const void *view) {
+    char both[RESOURCE_BYTES + SAMPLING_BYTES];
+    if (view) warpwise_unsupported("cudaCreateTextureObject with a resource view");
+    memcpy(both, resource, RESOURCE_BYTES);
+    memcpy(both + RESOURCE_BYTES, sampling, SAMPLING_BYTES);
+    Reply reply = ask((Request){TEXTURE, {RESOURCE_BYTES}, sizeof both}, both, NULL, 0);
+    *texture = reply.value[0];
+    return note(reply.status);
+}
+Error cudaDestroyTextureObject(uint64_t texture) {
+    return note(ASK(FORGET_TEXTURE, texture).status);
 }
 
 /* ---- the device ---- */

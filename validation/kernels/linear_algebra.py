@@ -12,13 +12,23 @@ def normal(random: np.random.Generator, *shape: int) -> Array:
     return random.standard_normal(shape).astype(np.float32)
 
 
+def square_product(
+    random: np.random.Generator,
+    kernel: str,
+    n: int,
+    grid: tuple[int, int],
+    block: int | tuple[int, int],
+) -> Application:
+    """A product of single-precision matrices with `n` rows and columns."""
+    a, b, c = normal(random, n, n), normal(random, n, n), np.zeros((n, n), np.float32)
+    launch = Launch(kernel, grid, block, (n, a, b, c))
+    return Application((launch,), (Output(c, a.astype(float) @ b, 1e-6),))
+
+
 @member
 def sgemm_tiled(random: np.random.Generator) -> Application:
     """Matrix product with tiles in shared memory."""
-    n = 64
-    a, b, c = normal(random, n, n), normal(random, n, n), np.zeros((n, n), np.float32)
-    launch = Launch("sgemm_tiled", (4, 4), (16, 16), (n, a, b, c))
-    return Application((launch,), (Output(c, a.astype(float) @ b, 1e-6),))
+    return square_product(random, "sgemm_tiled", 64, (4, 4), (16, 16))
 
 
 @member
@@ -41,10 +51,7 @@ def gemm_naive(random: np.random.Generator) -> Application:
 @member
 def sgemm_registers(random: np.random.Generator) -> Application:
     """Matrix product with 4 x 4 results per thread in registers."""
-    n = 128
-    a, b, c = normal(random, n, n), normal(random, n, n), np.zeros((n, n), np.float32)
-    launch = Launch("sgemm_registers", (2, 2), 256, (n, a, b, c))
-    return Application((launch,), (Output(c, a.astype(float) @ b, 1e-6),))
+    return square_product(random, "sgemm_registers", 128, (2, 2), 256)
 
 
 @member
@@ -60,10 +67,7 @@ def hgemm_tensor(random: np.random.Generator) -> Application:
 @member
 def sgemm_outer(random: np.random.Generator) -> Application:
     """Matrix product as in libraries: 8 x 8 results per thread, tiles loaded a step ahead."""
-    n = 256
-    a, b, c = normal(random, n, n), normal(random, n, n), np.zeros((n, n), np.float32)
-    launch = Launch("sgemm_outer", (2, 2), 256, (n, a, b, c))
-    return Application((launch,), (Output(c, a.astype(float) @ b, 1e-6),))
+    return square_product(random, "sgemm_outer", 256, (2, 2), 256)
 
 
 @member
