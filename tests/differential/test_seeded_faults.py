@@ -287,6 +287,8 @@ def test_all_faults_are_found():
         "slow",
         "-k",
         "a_fault_is_found",
+        "-n",
+        "auto",
         __file__,
     ]
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
