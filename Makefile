@@ -13,7 +13,7 @@ demo: $(VENV)/base
 	$(BIN)/warpwise run $(TRACE) --gpu rtx_a6000
 
 test: $(VENV)/full
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --benchmark-disable
 
 # Whole GPUs, bounds checks, full sweeps: minutes more.
 slow: $(VENV)/full
