@@ -22,13 +22,12 @@ from ..isa.errors import InputError
 from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Kind, Program, Space
 from . import tree_code, tree_schema
 from .addresses import Rows, lanes_in_block
-from .columns import CTA_LIMIT, fingerprint
+from .columns import ROW_LIMIT, fingerprint
 from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, Trace, Warp
 
 TRACE: Final = "dynamic_trace.pb"
 CODE: Final = "extra_info/enhanced_execution_info.json"
 FILE_LIMIT: Final = 1 << 28  # bytes of one file
-ROW_LIMIT: Final = CTA_LIMIT // (2 * WARP_SIZE * 8)
 DEVICE: Final = 0  # the only one that the format's own simulator runs
 EVENT: Final = re.compile(r"kernel-(\d{1,9})\.trace")
 EXTENT: Final = range(1, 1 << 31)
