@@ -64,18 +64,18 @@ def is_accelsim(path: FilePath) -> bool:
 def read(
     path: FilePath,
     cubin: FilePath | None = None,
-    wanted: Callable[[str], bool] = lambda name: True,
+    wanted: Callable[[int, str], bool] = lambda launch, name: True,
 ) -> Trace:
     """The kernels of a list, or the one of a `.traceg`, with the code of `cubin` if it is given.
 
-    Of a kernel whose name is not `wanted`, only the header is read.
+    Of a launch that is not `wanted` by number and name, only the header is read.
     """
     programs = binaries.load(cubin) if cubin else None
     files = _listed(path) if path.name.endswith(LIST) else [path]
     kernels = [
         _kernel(file, number, programs)
         for number, file in enumerate(files)
-        if wanted(_Header(Lines(file)).name)
+        if wanted(number, _Header(Lines(file)).name)
     ]
     digest = hashlib.sha256("".join(k.hash for k in kernels).encode()).hexdigest()
     return Trace(

@@ -60,8 +60,8 @@ class Launched:
         return root.joinpath("threadblocks", *parts)
 
 
-def read(path: FilePath, wanted: Callable[[str], bool] = lambda name: True) -> Trace:
-    """The launches of a tree that are `wanted` by name. Raises InputError."""
+def read(path: FilePath, wanted: Callable[[int, str], bool] = lambda launch, name: True) -> Trace:
+    """The launches of a tree that are `wanted` by number and name. Raises InputError."""
     root = path.parent
     trace = _parsed(path, "Trace")
     code = _Code(root / CODE)
@@ -70,7 +70,7 @@ def read(path: FilePath, wanted: Callable[[str], bool] = lambda name: True) -> T
     kernels = [
         _Launch(path, launched, message, code)
         for launched, message in launches
-        if wanted(tree_code.VARIANT.sub("", message.name))
+        if wanted(launched.number - 1, tree_code.VARIANT.sub("", message.name))
     ]
     digest = hashlib.sha256(_content(path) + code.data)
     for kernel in kernels:
