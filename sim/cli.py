@@ -9,7 +9,7 @@ import hashlib
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from enum import StrEnum
@@ -25,6 +25,7 @@ from .cli_traces import TraceGroup
 
 if TYPE_CHECKING:
     from ..isa.program import Program
+    from ..traces.kernel import Trace
     from .result import Result
 
 FAILED, BAD_INPUT, STUCK = 1, 3, 4  # exit codes; typer adds 2, usage, and 130, interrupted
@@ -119,6 +120,16 @@ CubinOption = Annotated[
         "--cubin", metavar="FILE", help="The program of an Accel-Sim trace: its control bits."
     ),
 ]
+LaunchesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--launches", metavar="FIRST:LAST", help="Only these launches, the last excluded."
+    ),
+]
+CtasOption = Annotated[
+    str | None,
+    typer.Option("--ctas", metavar="FIRST:LAST", help="Only these CTAs, the last excluded."),
+]
 ThreadsOption = Annotated[
     int, typer.Option("-j", "--threads", min=1, metavar="N", help="Threads to run the SMs on.")
 ]
@@ -161,6 +172,8 @@ def run(
     kernel: KernelOption = None,
     launch: LaunchOption = None,
     cubin: CubinOption = None,
+    launches: LaunchesOption = None,
+    ctas: CtasOption = None,
     sms: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Use only the first N SMs.")
     ] = None,
@@ -192,15 +205,12 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Simulate kernels: cycles, IPC, what warps waited for."""
-    from . import cli_text
+    from . import cli_text, cli_traces
     from .machine.load import parse_override
     from .result import write_events
 
     result = _simulate(
-        inputs,
-        launch,
-        cubin,
-        kernel,
+        lambda: [cli_traces.read(p, launch, kernel, cubin, launches, ctas) for p in inputs],
         gpu,
         preset,
         dict(map(parse_override, changes or ())),
@@ -226,23 +236,19 @@ def run(
 
 
 def _simulate(
-    inputs: Sequence[Path],
-    launch: Path | None,
-    cubin: Path | None,
-    kernel: str | None,
+    read: Callable[[], list[Trace]],
     gpu: str,
     preset: str,
     changes: dict[str, Any],
     **options: Any,
 ) -> Result:
     """One result for all inputs; those that cannot be read fail before anything is simulated."""
-    from ..traces.load import load
     from . import api
     from .cli_progress import ProgressLine, warm_up
     from .machine.load import load as load_machine
 
     load_machine(gpu, preset, changes)  # complains before a long emulation
-    traces = [load(path, launch, kernel, cubin) for path in inputs]
+    traces = read()
     warm_up()
     with ProgressLine(sys.stderr) as progress:
         results = [
@@ -386,12 +392,7 @@ def program(
     ] = None,
     gpu: GpuOption = "rtx_a6000",
     kernel: KernelOption = None,
-    launches: Annotated[
-        str | None,
-        typer.Option(
-            "--launches", metavar="FIRST:LAST", help="Only these launches, the last excluded."
-        ),
-    ] = None,
+    launches: LaunchesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run an unmodified CUDA program on the emulator and record its kernels.
@@ -438,14 +439,17 @@ def info(
     launch: LaunchOption = None,
     kernel: KernelOption = None,
     cubin: CubinOption = None,
+    launches: LaunchesOption = None,
+    ctas: CtasOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what is in a trace: kernels, instructions, opcodes, footprint, divergence."""
     from ..traces.info import info as look
-    from ..traces.load import load
     from . import cli_traces
 
-    found = [look(k) for k in load(source, launch, kernel, cubin).kernels]
+    found = [
+        look(k) for k in cli_traces.read(source, launch, kernel, cubin, launches, ctas).kernels
+    ]
     if as_json:
         _print_json(cli_traces.document(found))
     else:
@@ -469,20 +473,17 @@ def convert(
     launch: LaunchOption = None,
     kernel: KernelOption = None,
     cubin: CubinOption = None,
-    ctas: Annotated[
-        str | None,
-        typer.Option("--ctas", metavar="FIRST:LAST", help="Only these CTAs, the last excluded."),
-    ] = None,
+    launches: LaunchesOption = None,
+    ctas: CtasOption = None,
     compress: Annotated[
         str, typer.Option(metavar="SUFFIX", help="Of text: .gz, .xz or .zst; none by default.")
     ] = "",
 ) -> None:
     """Write a trace in another format, whole or some of its CTAs."""
     from ..traces import convert as formats
-    from ..traces.load import load
     from . import cli_traces
 
-    trace = cli_traces.cut_to(load(source, launch, kernel, cubin), ctas)
+    trace = cli_traces.read(source, launch, kernel, cubin, launches, ctas)
     lost = formats.write(trace, target, compress)
     if lost:
         _complain(lost)

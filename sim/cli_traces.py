@@ -60,10 +60,20 @@ def parse_launches(launches: str | None) -> range:
     return range(int(found[1]), int(found[2] or sys.maxsize))
 
 
-def cut_to(trace: Trace, ctas: str | None) -> Trace:
-    """All kernels cut to a range such as `0:10`. Raises InputError for another text."""
+def read(
+    path: Path,
+    launch: Path | None,
+    kernel: str | None,
+    cubin: Path | None,
+    launches: str | None,
+    ctas: str | None,
+) -> Trace:
+    """A trace, or what the options choose of it. Raises InputError."""
     from ..traces.convert import cut
+    from ..traces.load import load
 
+    chosen = None if launches is None else parse_launches(launches)
+    trace = load(path, launch, kernel, cubin, chosen)
     if ctas is None:
         return trace
     found = re.fullmatch(r"(\d+):(\d+)", ctas)

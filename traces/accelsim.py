@@ -25,7 +25,7 @@ from ..isa.errors import InputError
 from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Program
 from . import accelsim_code
 from .addresses import DELTAS, LIST_ALL, STRIDE, Rows, lanes_in_block
-from .columns import CTA_LIMIT, fingerprint
+from .columns import ROW_LIMIT, fingerprint
 from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, Trace, Warp
 from .lines import COMPRESSIONS, Lines
 
@@ -35,7 +35,6 @@ PLACES: Final = 1 << 20  # instructions of a kernel's code, with the holes in it
 HEADER_LINES: Final = 100
 THREADS: Final = 1024  # of a CTA
 STEPS: Final = 1 << 26  # instructions that one CTA may execute
-ROWS: Final = CTA_LIMIT // (2 * WARP_SIZE * 8)  # of these, how many with addresses
 # The tables that a binary version is read with.
 ARCHS: Final = {60: 75, 61: 75, 62: 75, 70: 75, 72: 75, 87: 86} | {
     version: version for version in (75, 80, 86, 89, 90, 100, 120)
@@ -65,18 +64,18 @@ def is_accelsim(path: FilePath) -> bool:
 def read(
     path: FilePath,
     cubin: FilePath | None = None,
-    wanted: Callable[[str], bool] = lambda name: True,
+    wanted: Callable[[int, str], bool] = lambda launch, name: True,
 ) -> Trace:
     """The kernels of a list, or the one of a `.traceg`, with the code of `cubin` if it is given.
 
-    Of a kernel whose name is not `wanted`, only the header is read.
+    Of a launch that is not `wanted` by number and name, only the header is read.
     """
     programs = binaries.load(cubin) if cubin else None
     files = _listed(path) if path.name.endswith(LIST) else [path]
     kernels = [
         _kernel(file, number, programs)
         for number, file in enumerate(files)
-        if wanted(_Header(Lines(file)).name)
+        if wanted(number, _Header(Lines(file)).name)
     ]
     digest = hashlib.sha256("".join(k.hash for k in kernels).encode()).hexdigest()
     return Trace(
@@ -361,7 +360,7 @@ def _ctas(path: FilePath, code: _Code) -> Iterator[list[Warp]]:
             warps.append(_warp(lines, header, code, len(warps)))
             steps += len(warps[-1].path.pcs)
             rows += len(warps[-1].accesses.addresses)
-            if steps > STEPS or rows > ROWS:
+            if steps > STEPS or rows > ROW_LIMIT:
                 lines.fail(f"{steps} instructions, {rows} of memory, found in one CTA: too many")
         if len(warps) != header.warps:
             lines.fail(f"{len(warps)} warps found, expected {header.warps}")
@@ -407,7 +406,7 @@ def _warp(lines: Lines, header: _Header, code: _Code, number: int) -> Warp:
         else:
             shared.affine(mask, 0, 0)
         _add_row(addresses, known, mask, rest, header, lines)
-        if len(pcs) > STEPS or len(addresses) > ROWS:
+        if len(pcs) > STEPS or len(addresses) > ROW_LIMIT:
             lines.fail(f"over {len(pcs)} instructions found in one warp: too many")
     executed = np.array(masks, np.uint32)
     path = Path(np.array(pcs, np.uint32), executed, executed)

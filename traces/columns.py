@@ -7,73 +7,115 @@ columns into bytes that compress well. The columns are described in `docs/format
 from __future__ import annotations
 
 import hashlib
+import itertools
 import struct
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from enum import Enum, auto
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.errors import InputError
 from ..isa.program import Access, Program
-from .kernel import WARP_SIZE, Accesses, Cta, Path, Warp, lanes_of
+from .address_columns import Addresses, Columns, Masks, compress, expand
+from .kernel import WARP_SIZE, Accesses, Cta, Path, Warp
 
-BLOCK_CTAS: Final = 32  # a block ends after so many CTAs,
+BLOCK_CTAS: Final = 256  # a block ends after so many CTAs,
 BLOCK_ENTRIES: Final = 1 << 17  # or once it holds so many rows of addresses and path entries
-CTA_LIMIT: Final = 1 << 31  # bytes that the addresses of one CTA may take
+ROW_LIMIT: Final = 1 << 22  # rows of addresses that one CTA may have
+SIZE_LIMIT: Final = 1 << 31  # bytes that the columns of a block may take
 
-# Name and type of every column, in file order; `shared_` repeats the addresses for LDGSTS.
-TYPES: Final[dict[str, str]] = {
-    "path_length": "<u4",  # per distinct path
-    "pcs": "<u4",  # per path entry
-    "active": "<u4",
-    "executed": "<u4",
-    "warp_path": "<u4",  # per warp: number of its path in this block
-    "listed": "u1",  # per row of addresses: 0 base and stride, 1 listed
-    "base": "<i8",  # per row with base and stride: address of the first executing lane
-    "stride": "<i8",  # bytes from lane to lane
-    "list": "<i8",  # per executing lane of a listed row
-    "shared_listed": "u1",
-    "shared_base": "<i8",
-    "shared_stride": "<i8",
-    "shared_list": "<i8",
+
+class Form(Enum):
+    """How the numbers of a column become bytes."""
+
+    PLAIN = auto()
+    PLANES = auto()  # all lowest bytes first, then the next ones, up to the last that is not 0
+    DIFFERENCES = auto()  # planes of the difference from one number to the next
+
+
+# Type and form of every column, in file order; `shared_` repeats the addresses for LDGSTS.
+# Rows in which no lane executes have no entries; the others are grouped by instruction.
+ADDRESS_TYPES: Final[dict[str, tuple[str, Form]]] = {
+    "origin": ("<i8", Form.DIFFERENCES),  # per instruction that has rows: its lowest address,
+    "shift": ("u1", Form.PLAIN),  # and in how many low bits its other addresses are like it
+    "listed": ("u1", Form.PLAIN),  # per row: 0 base and stride, 1 listed
+    "base": ("<u8", Form.PLANES),  # per row with base and stride: address of the lowest lane
+    "stride": ("<u8", Form.PLANES),  # bytes from lane to lane
+    "list": ("<u8", Form.PLANES),  # per executing lane of a listed row
 }
-LENGTHS: Final = struct.Struct(f"<{len(TYPES)}Q")
-
-Columns: TypeAlias = dict[str, NDArray[Any]]
-Addresses: TypeAlias = NDArray[np.int64]  # shape (rows, 32)
-Masks: TypeAlias = NDArray[np.uint32]  # one lane mask per row
-LANES: Final = np.arange(WARP_SIZE, dtype=np.int64)
+TYPES: Final[dict[str, tuple[str, Form]]] = {
+    "path_length": ("<u4", Form.DIFFERENCES),  # per distinct path
+    "pcs": ("<u4", Form.DIFFERENCES),  # per path entry
+    "mask_kind": ("u1", Form.PLAIN),  # per path entry: which masks follow from others
+    "masks": ("<u4", Form.PLAIN),  # those that do not
+    "warp_path": ("<u4", Form.DIFFERENCES),  # per warp: number of its path in this block
+    **ADDRESS_TYPES,
+    **{f"shared_{name}": form for name, form in ADDRESS_TYPES.items()},
+}
+HEAD: Final = struct.Struct("<" + "QB" * len(TYPES))  # of each column: length, planes
+# Bits of `mask_kind`. The active lanes are those of the entry before, unless ...
+LISTED: Final = 1  # they are listed,
+FOLLOWS: Final = 2  # or are those that executed the entry before.
+APART: Final = 4  # The executing lanes are listed, else all active ones.
 
 
 def pack(columns: Columns) -> bytes:
-    """Lengths, then every column as differences, split into planes of equal byte significance."""
-    arrays = [columns[name].astype(kind) for name, kind in TYPES.items()]
-    return LENGTHS.pack(*map(len, arrays)) + b"".join(map(_planes, arrays))
+    """The length and the number of planes of each column, then their bytes."""
+    arrays = [columns[name].astype(kind) for name, (kind, _) in TYPES.items()]
+    parts = [_to_bytes(array, TYPES[name][1]) for name, array in zip(TYPES, arrays, strict=True)]
+    sizes = [
+        (len(array), len(part) // max(len(array), 1))
+        for array, part in zip(arrays, parts, strict=True)
+    ]
+    return HEAD.pack(*itertools.chain(*sizes)) + b"".join(parts)
 
 
 def unpack(data: bytes) -> Columns:
-    """Inverse of `pack`."""
-    if len(data) < LENGTHS.size:
-        raise InputError(f"{len(data)} bytes found, expected at least {LENGTHS.size}")
-    lengths = LENGTHS.unpack_from(data)
-    types = [np.dtype(kind) for kind in TYPES.values()]
-    expected = sum(n * kind.itemsize for n, kind in zip(lengths, types, strict=True))
-    if LENGTHS.size + expected != len(data):
-        raise InputError(f"{len(data)} bytes found, expected {LENGTHS.size + expected}")
-    columns, start = {}, LENGTHS.size
-    for name, kind, length in zip(TYPES, types, lengths, strict=True):
-        planes = np.frombuffer(data, np.uint8, length * kind.itemsize, start)
-        differences = planes.reshape(kind.itemsize, length).T.copy().view(kind).reshape(length)
-        columns[name] = np.cumsum(differences, dtype=kind)
-        start += length * kind.itemsize
+    """Inverse of `pack`. Raises InputError for another number of bytes than announced."""
+    if len(data) < HEAD.size:
+        raise InputError(f"{len(data)} bytes found, expected at least {HEAD.size}")
+    numbers = HEAD.unpack_from(data)
+    sizes = list(zip(numbers[::2], numbers[1::2], strict=True))
+    expected = HEAD.size + sum(length * planes for length, planes in sizes)
+    if expected != len(data):
+        raise InputError(f"{len(data)} bytes found, expected {expected}")
+    types = [np.dtype(kind) for kind, _ in TYPES.values()]
+    whole = sum(length * kind.itemsize for (length, _), kind in zip(sizes, types, strict=True))
+    if whole > SIZE_LIMIT:
+        raise InputError(f"columns of {whole} bytes found, expected at most {SIZE_LIMIT}")
+    columns, start = {}, HEAD.size
+    for name, kind, (length, planes) in zip(TYPES, types, sizes, strict=True):
+        octets = np.frombuffer(data, np.uint8, length * planes, start).reshape(planes, length)
+        columns[name] = _from_bytes(name, octets, kind, TYPES[name][1])
+        start += octets.size
     return columns
 
 
-def _planes(column: NDArray[Any]) -> bytes:
-    differences = np.diff(column, prepend=column.dtype.type(0))
-    return differences.view(np.uint8).reshape(-1, column.itemsize).T.tobytes()
+def _to_bytes(column: NDArray[Any], form: Form) -> bytes:
+    if form is Form.PLAIN:
+        return column.tobytes()
+    if form is Form.DIFFERENCES:
+        column = np.diff(column, prepend=column.dtype.type(0))
+    planes = column.view(np.uint8).reshape(-1, column.itemsize).T
+    used = np.flatnonzero(planes.any(axis=1))
+    return planes[: used[-1] + 1 if len(used) else 1].tobytes()
+
+
+def _from_bytes(
+    name: str, octets: NDArray[np.uint8], kind: np.dtype[Any], form: Form
+) -> NDArray[Any]:
+    planes, length = octets.shape
+    if length and not (kind.itemsize if form is Form.PLAIN else 1) <= planes <= kind.itemsize:
+        raise InputError(f"column {name} has {planes} bytes a number, which has {kind.itemsize}")
+    if form is Form.PLAIN:
+        return octets.reshape(-1).view(kind)
+    bytes_of = np.zeros((length, kind.itemsize), np.uint8)
+    bytes_of[:, :planes] = octets.T
+    column = bytes_of.view(kind).reshape(-1)
+    return np.cumsum(column, dtype=kind) if form is Form.DIFFERENCES else column
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,10 +131,10 @@ class Layout:
         accesses = np.array([i.access for i in program.instructions], dtype=np.uint8)
         return cls(warps, accesses != Access.NONE, accesses == Access.ASYNC_COPY)
 
-    def rows(self, path: Path) -> tuple[Masks, NDArray[np.bool_]]:
-        """Executing lanes of each row of a warp with this path, and which rows are LDGSTS."""
+    def rows(self, path: Path) -> tuple[NDArray[np.uint32], Masks]:
+        """Instruction and executing lanes of each row of a warp with this path."""
         has_row = self.addressed[path.pcs]
-        return path.executed[has_row], self.copies[path.pcs[has_row]]
+        return path.pcs[has_row], path.executed[has_row]
 
     def check(self, path: Path) -> None:
         """Raise unless `path` fits the program and its masks make sense."""
@@ -132,11 +174,14 @@ class Builder:
         """Take one more CTA; raise if it does not fit the program."""
         if len(cta.warps) != self._layout.warps:
             raise InputError(f"{len(cta.warps)} warps found, expected {self._layout.warps}")
+        rows = sum(len(warp.accesses.addresses) for warp in cta.warps)
+        if rows > ROW_LIMIT:
+            raise InputError(f"{rows} rows of addresses found, expected at most {ROW_LIMIT}")
         self.ctas.append(cta)
+        self._entries += rows
         for warp in cta.warps:
             if id(warp.path) not in self._number_by_id:
                 self._number_by_id[id(warp.path)] = self._add_path(warp.path)
-            self._entries += len(warp.accesses.addresses)
 
     def columns(self) -> Columns:
         """The block's columns; raise if addresses and masks contradict each other."""
@@ -144,23 +189,27 @@ class Builder:
         numbers = [self._number_by_id[id(warp.path)] for warp in warps]
         paths = [path for _, path in self._paths.values()]
         rows = [self._layout.rows(path) for path in paths]
-        executed = _joined([rows[n][0] for n in numbers], np.uint32)
-        copies = _joined([rows[n][1] for n in numbers], np.bool_)
+        pcs = _joined([rows[n][0] for n in numbers], np.uint32)
+        executed = _joined([rows[n][1] for n in numbers], np.uint32)
         expected = [len(rows[n][0]) for n in numbers]
         addresses = _rows([warp.accesses.addresses for warp in warps], expected)
+        copies = self._layout.copies[pcs]
         if not self._layout.copies.any():
             expected = [0] * len(warps)
         shared = _rows([warp.accesses.shared for warp in warps], expected)
         if len(shared) and shared[~copies].any():
             raise InputError("a row has a shared address though its instruction is no LDGSTS")
+        second = compress(shared[copies[: len(shared)]], pcs[copies], executed[copies])
         return {
             "path_length": np.array([len(path.pcs) for path in paths], np.uint32),
             "pcs": _joined([path.pcs for path in paths], np.uint32),
-            "active": _joined([path.active for path in paths], np.uint32),
-            "executed": _joined([path.executed for path in paths], np.uint32),
+            **_compress_masks(
+                _joined([path.active for path in paths], np.uint32),
+                _joined([path.executed for path in paths], np.uint32),
+            ),
             "warp_path": np.array(numbers, np.uint32),
-            **_compress("", addresses, executed),
-            **_compress("shared_", shared[copies[: len(shared)]], executed[copies]),
+            **compress(addresses, pcs, executed),
+            **{f"shared_{name}": column for name, column in second.items()},
         }
 
     def _add_path(self, path: Path) -> int:
@@ -173,12 +222,12 @@ class Builder:
 
 
 class Block:
-    """Checked columns of some CTAs; addresses are expanded when a CTA is asked for."""
+    """Checked columns of some CTAs."""
 
     def __init__(
         self, columns: Columns, layout: Layout, ctas: int, interned: MutableMapping[bytes, Path]
     ) -> None:
-        """`interned` lets blocks share equal paths."""
+        """`interned` lets blocks share equal paths. Raises InputError."""
         self._layout = layout
         self._paths = [
             interned.setdefault(fingerprint(path), path) for path in _split_paths(columns, layout)
@@ -189,103 +238,68 @@ class Block:
         if len(self._numbers) and self._numbers.max() >= len(self._paths):
             raise InputError(f"a warp names path {self._numbers.max()} of {len(self._paths)}")
         rows = [layout.rows(path) for path in self._paths]
-        self._first_row = self._starts([len(executed) for executed, _ in rows])
-        self._first_copy = self._starts([int(copies.sum()) for _, copies in rows])
-        # The counts come first: they bound what the two joins below allocate.
-        _expect("rows of addresses", len(columns["listed"]), self._first_row[-1])
-        _expect("rows of shared addresses", len(columns["shared_listed"]), self._first_copy[-1])
-        executed = _joined([rows[n][0] for n in self._numbers], np.uint32)
-        self._copies = _joined([rows[n][1] for n in self._numbers], np.bool_)
-        self._addresses = _Rows(columns, "", executed)
-        self._shared = _Rows(columns, "shared_", executed[self._copies])
+        counts = np.array([len(pcs) for pcs, _ in rows], np.int64)[self._numbers]
+        self._first_row = np.concatenate([[0], np.cumsum(counts)])
+        # The count bounds what follows.
+        if self._first_row[-1] > ROW_LIMIT + BLOCK_ENTRIES:
+            raise InputError(
+                f"{self._first_row[-1]} rows of addresses found, expected at most "
+                f"{ROW_LIMIT} in a CTA"
+            )
+        pcs = _joined([rows[n][0] for n in self._numbers], np.uint32)
+        executed = _joined([rows[n][1] for n in self._numbers], np.uint32)
+        self._copies = layout.copies[pcs]
+        self._addresses = expand(columns, "", pcs, executed)
+        self._shared = expand(columns, "shared_", pcs[self._copies], executed[self._copies])
+        self._first_copy = np.concatenate([[0], np.cumsum(self._copies)])
 
     def cta(self, index: int, number: int) -> Cta:
         """CTA at position `index` of the block, which is CTA `number` of the kernel."""
         warps = slice(index * self._layout.warps, (index + 1) * self._layout.warps)
         first, last = self._first_row[warps.start], self._first_row[warps.stop]
-        size = int(last - first) * WARP_SIZE * 8 * 2
-        if size > CTA_LIMIT:
-            raise InputError(f"the addresses of CTA {number} take {size} bytes, over {CTA_LIMIT}")
-        addresses = self._addresses.expand(first, last)
+        addresses = self._addresses[first:last]
         shared = np.zeros_like(addresses if self._layout.copies.any() else addresses[:0])
         if len(shared):
-            copies = self._first_copy[warps.start], self._first_copy[warps.stop]
-            shared[self._copies[first:last]] = self._shared.expand(*copies)
+            copies = slice(self._first_copy[first], self._first_copy[last])
+            shared[self._copies[first:last]] = self._shared[copies]
         ends = self._first_row[warps.start + 1 : warps.stop] - first
         accesses = map(Accesses, np.split(addresses, ends), np.split(shared, ends))
         paths = (self._paths[n] for n in self._numbers[warps])
         return Cta(number, tuple(map(Warp, paths, accesses)))
 
-    def _starts(self, per_path: list[int]) -> NDArray[np.int64]:
-        """Where each warp's rows begin, given the rows of each path; one more for the end."""
-        counts = np.array(per_path, np.int64)[self._numbers]
-        return np.concatenate([[0], np.cumsum(counts)])
 
-
-class _Rows:
-    """Compressed rows of addresses, `prefix` naming their columns."""
-
-    def __init__(self, columns: Columns, prefix: str, executed: Masks) -> None:
-        self._executed = executed
-        self._listed = columns[prefix + "listed"].astype(bool)
-        self._base = columns[prefix + "base"]
-        self._stride = columns[prefix + "stride"]
-        self._list = columns[prefix + "list"]
-        if columns[prefix + "listed"].max(initial=0) > 1:
-            raise InputError(f"column {prefix}listed holds a value other than 0 and 1")
-        lanes = np.where(self._listed, np.bitwise_count(executed), 0)
-        self._first_affine = np.concatenate([[0], np.cumsum(~self._listed)])
-        self._first_lane = np.concatenate([[0], np.cumsum(lanes, dtype=np.int64)])
-        _expect(f"entries in column {prefix}base", len(self._base), self._first_affine[-1])
-        _expect(f"entries in column {prefix}stride", len(self._stride), self._first_affine[-1])
-        _expect(f"entries in column {prefix}list", len(self._list), self._first_lane[-1])
-        if (executed[self._listed] == 0).any() or self._base[executed[~self._listed] == 0].any():
-            raise InputError("a row has an address though no lane executes")
-
-    def expand(self, first: int, last: int) -> Addresses:
-        """Rows `first` to `last` (excluded), zero where a lane does not execute."""
-        lanes = lanes_of(self._executed[first:last])
-        listed = self._listed[first:last]
-        affine = slice(self._first_affine[first], self._first_affine[last])
-        addresses = np.zeros(lanes.shape, np.int64)
-        addresses[~listed] = _affine(self._base[affine], self._stride[affine], lanes[~listed])
-        listed_lanes = slice(self._first_lane[first], self._first_lane[last])
-        addresses[lanes & listed[:, np.newaxis]] = self._list[listed_lanes]
-        return addresses
-
-
-def _compress(prefix: str, addresses: Addresses, executed: Masks) -> Columns:
-    """Columns of these rows. All arithmetic wraps, here and in `_affine`, so nothing is lost."""
-    lanes = lanes_of(executed)
-    if addresses[~lanes].any():
-        raise InputError("a row has an address in a lane that does not execute")
-    rows = np.arange(len(lanes))
-    first = lanes.argmax(axis=1)
-    others = lanes.copy()
-    others[rows, first] = False
-    second = np.where(others.any(axis=1), others.argmax(axis=1), first)
-    base = addresses[rows, first]
-    stride = (addresses[rows, second] - base) // np.maximum(second - first, 1)
-    listed = (_affine(base, stride, lanes) != addresses).any(axis=1)
+def _compress_masks(active: Masks, executed: Masks) -> Columns:
+    """Columns `mask_kind` and `masks` of path entries."""
+    last_active, last_executed = (np.concatenate([[0], m])[:-1] for m in (active, executed))
+    changes, apart = active != last_active, active != executed
+    follows = changes & (active == last_executed)
+    listed = changes & ~follows
+    pairs = np.stack([active, executed], axis=1)
     return {
-        prefix + "listed": listed.astype(np.uint8),
-        prefix + "base": base[~listed],
-        prefix + "stride": stride[~listed],
-        prefix + "list": addresses[lanes & listed[:, np.newaxis]],
+        "mask_kind": LISTED * listed + FOLLOWS * follows + APART * apart,
+        "masks": pairs[np.stack([listed, apart], axis=1)],
     }
 
 
-def _affine(base: NDArray[Any], stride: NDArray[Any], lanes: NDArray[np.bool_]) -> Addresses:
-    """Addresses that start with `base` at the first set lane and grow by `stride` per lane."""
-    steps = LANES - lanes.argmax(axis=1)[:, np.newaxis]
-    values: Addresses = base[:, np.newaxis] + steps * stride[:, np.newaxis]
-    return np.where(lanes, values, 0)
+def _expand_masks(kind: NDArray[np.uint8], masks: Masks) -> tuple[Masks, Masks]:
+    """Inverse of `_compress_masks`. Raises InputError."""
+    listed, follows, apart = (kind & bit != 0 for bit in (LISTED, FOLLOWS, APART))
+    place = np.cumsum(listed.astype(np.int64) + apart)  # behind the masks of each entry
+    _expect("entries in column masks", len(masks), place[-1] if len(place) else 0)
+    last_apart = np.concatenate([[False], apart])[:-1]
+    if kind.max(initial=0) > LISTED + FOLLOWS + APART or (follows & (listed | ~last_apart)).any():
+        raise InputError("column mask_kind holds a number that does not fit the one before it")
+    masks = np.concatenate([[np.uint32(0)], masks])
+    # Numbered from 1: a listed active mask, or else the mask that executed the entry before.
+    changed = np.where(listed | follows, place - apart, 0)
+    active = masks[np.maximum.accumulate(changed)] if len(kind) else masks[:0]
+    return active, np.where(apart, masks[place], active)
 
 
 def _split_paths(columns: Columns, layout: Layout) -> list[Path]:
     """The distinct paths of a block, checked."""
     lengths = columns["path_length"].astype(np.int64)
-    entries = [columns[name] for name in ("pcs", "active", "executed")]
+    entries = columns["pcs"], *_expand_masks(columns["mask_kind"], columns["masks"])
     for column in entries:
         _expect("path entries", len(column), lengths.sum())
     ends = np.cumsum(lengths)

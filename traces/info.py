@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.program import Space
-from .kernel import WARP_SIZE, Kernel
+from .kernel import WARP_SIZE, Kernel, lanes_of
 
 SECTOR_BYTES: Final = 32
+PAGE_SECTORS: Final = 4096
 GLOBAL: Final = (Space.GLOBAL, Space.GENERIC)
 
 
@@ -50,24 +51,39 @@ def info(kernel: Kernel) -> KernelInfo:
     executions = np.zeros(len(code), np.int64)
     addressed = np.array([bool(inst.access) for inst in code])
     in_memory = np.array([bool(inst.access) and inst.space in GLOBAL for inst in code])
-    sectors: set[int] = set()
+    footprint = _Footprint()
     for cta in map(kernel.load_cta, range(kernel.n_ctas)):
         for warp in cta.warps:
             pcs, active = warp.path.pcs, warp.path.active
             executions += np.bincount(pcs, minlength=len(code))
             found.active_lanes += int(np.bitwise_count(active).sum())
-            rows = in_memory[pcs[addressed[pcs]]]
-            masks = warp.path.executed[addressed[pcs]][rows]
-            sectors.update(_sectors(warp.accesses.addresses[rows], masks))
+            has_row = addressed[pcs]
+            rows = in_memory[pcs[has_row]]
+            footprint.add(warp.accesses.addresses[rows], warp.path.executed[has_row][rows])
     for inst, count in zip(code, map(int, executions), strict=True):
         found.opcodes[inst.opcode] += count
     found.instructions = int(executions.sum())
-    found.footprint_bytes = len(sectors) * SECTOR_BYTES
+    found.footprint_bytes = footprint.sectors * SECTOR_BYTES
     return found
 
 
-def _sectors(addresses: NDArray[np.int64], masks: NDArray[np.uint32]) -> list[int]:
-    """Numbers of the sectors in which an executing lane's access begins."""
-    lanes = masks[:, np.newaxis] >> np.arange(WARP_SIZE, dtype=np.uint32) & 1
-    numbers: list[int] = np.unique(addresses[lanes.astype(bool)] // SECTOR_BYTES).tolist()
-    return numbers
+class _Footprint:
+    """The sectors in which an executing lane's access begins: a flag each, in pages."""
+
+    def __init__(self) -> None:
+        self._pages: dict[int, NDArray[np.bool_]] = {}
+
+    def add(self, addresses: NDArray[np.int64], masks: NDArray[np.uint32]) -> None:
+        """Take rows of addresses with their executing lanes."""
+        sectors = np.unique(addresses[lanes_of(masks)] // SECTOR_BYTES)
+        pages, places = np.divmod(sectors, PAGE_SECTORS)
+        numbers, starts = np.unique(pages, return_index=True)
+        for page, part in zip(numbers.tolist(), np.split(places, starts)[1:], strict=True):
+            if page not in self._pages:
+                self._pages[page] = np.zeros(PAGE_SECTORS, np.bool_)
+            self._pages[page][part] = True
+
+    @property
+    def sectors(self) -> int:
+        """How many there are."""
+        return sum(int(page.sum()) for page in self._pages.values())

@@ -141,11 +141,11 @@ def run_launch(
     cubin: str | Path,
     launch: LaunchFile,
     writer: Writer | None = None,
-    wanted: Callable[[str], bool] = lambda name: True,
+    wanted: Callable[[int, str], bool] = lambda launch, name: True,
 ) -> Trace:
     """Emulate all launches in order, compare the buffers that have a `check`, return the trace.
 
-    The kernels whose names are `wanted` are recorded: in the trace, or by `writer` alone.
+    Launches `wanted` by number and name are recorded: in the trace, or by `writer` alone.
     """
     buffers = {name: first_content(launch, name) for name in launch.buffer}
     device = Device(launch.checks)
@@ -155,7 +155,7 @@ def run_launch(
     for number, spec in enumerate(launch.launch):
         program = programs[find_kernel(programs, spec.kernel)]
         args = arguments(launch, number, buffers)
-        record = (writer or True) if wanted(program.name) else False
+        record = (writer or True) if wanted(number, program.name) else False
         parameters = pack_arguments(program, args, placed)
         kernel = device.launch(program, spec.grid, spec.block, parameters, spec.shared, record)
         if kernel:

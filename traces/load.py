@@ -25,18 +25,20 @@ def load(
     launch: str | Path | None = None,
     kernel: str | None = None,
     cubin: str | Path | None = None,
+    launches: range | None = None,
 ) -> Trace:
     """The trace in a file; a cubin is emulated as the TOML file `launch` says.
 
     `cubin` gives an Accel-Sim trace the code that it was traced from, control bits included.
 
-    `kernel`, a name or a pattern such as `mat*`, keeps only the kernels that match.
+    `kernel`, a name or a pattern such as `mat*`, keeps only the kernels that match, `launches`
+    only the launches with these numbers, from 0.
     """
-    wanted = _Wanted(kernel)
+    wanted = _Wanted(kernel, launches)
     trace = _read(Path(path), launch, Path(cubin) if cubin else None, wanted)
-    kept = tuple(k for k in trace.kernels if wanted(k.name))
-    if kernel is not None and not kept:
-        raise _no_match(path, kernel, wanted.names)
+    kept = tuple(k for k in trace.kernels if wanted(k.launch, k.name))
+    if not kept:
+        wanted.complain(path)
     return replace(trace, kernels=kept)
 
 
@@ -57,25 +59,37 @@ def record(
     with store.writing(path, PRODUCER) as writer:
         run_launch(cubin, load_launch(launch), writer, wanted)
         if not writer.kernels:
-            raise _no_match(cubin, kernel, wanted.names)
+            wanted.complain(cubin)
     return writer
 
 
 class _Wanted:
-    """Whether a kernel is asked for; keeps the names that it was asked about, for a message."""
+    """Whether a launch is asked for; keeps the names that it was asked about, for a message."""
 
-    def __init__(self, kernel: str | None) -> None:
-        self._kernel = kernel
-        self.names: set[str] = set()
+    def __init__(self, kernel: str | None, launches: range | None = None) -> None:
+        self._kernel, self._launches = kernel, launches
+        self._names: set[str] = set()
+        self._count = 0
 
-    def __call__(self, name: str) -> bool:
-        self.names.add(name)
-        return self._kernel is None or matches(name, self._kernel)
+    def __call__(self, launch: int, name: str) -> bool:
+        self._names.add(name)
+        self._count = max(self._count, launch + 1)
+        return (self._launches is None or launch in self._launches) and (
+            self._kernel is None or matches(name, self._kernel)
+        )
 
-
-def _no_match(path: str | Path, kernel: str | None, names: set[str]) -> InputError:
-    there = ", ".join(sorted(names))
-    return InputError(f"{path}: no kernel matches {kernel!r}, only these are there: {there}")
+    def complain(self, path: str | Path) -> None:
+        """Say that nothing was found, if something was asked for."""
+        there = ", ".join(sorted(self._names))
+        if self._kernel is not None and not any(matches(n, self._kernel) for n in self._names):
+            raise InputError(
+                f"{path}: no kernel matches {self._kernel!r}, only these are there: {there}"
+            )
+        if self._launches is not None:
+            raise InputError(
+                f"{path}: none of its {self._count} launches is that of a kernel asked for and in "
+                f"{self._launches.start}:{self._launches.stop}"
+            )
 
 
 def matches(name: str, kernel: str) -> bool:

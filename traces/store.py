@@ -15,10 +15,11 @@ import math
 import os
 import struct
 import zipfile
+import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path as FilePath
 from typing import Annotated, Final, Literal, TypeAlias, TypeVar
@@ -35,10 +36,10 @@ from ..isa.sass import parse_instruction
 from .columns import Block, Builder, Layout, pack, unpack
 from .kernel import WARP_SIZE, Cta, Kernel, Path, Trace
 
-VERSION: Final = 1
+VERSION: Final = 2
 MANIFEST: Final = "manifest.json"
-LEVEL: Final = 12  # of zstd: up to eight times smaller than 3, for a few milliseconds more
-BLOCKS_KEPT: Final = 4  # decoded blocks that an open kernel keeps
+LEVEL: Final = 19  # of zstd
+BLOCKS_KEPT: Final = 4  # decoded blocks that an open file keeps
 MEMBER_LIMIT: Final = 1 << 31  # bytes that one member may decode to
 MAGIC: Final = b"PK\x03\x04"
 REMEDY: Final = "the file is damaged or was cut short: copy it again or record it again"
@@ -46,6 +47,7 @@ REMEDY: Final = "the file is damaged or was cut short: copy it again or record i
 DAMAGE: Final = (
     InputError,
     zipfile.BadZipFile,
+    zlib.error,
     zstandard.ZstdError,
     struct.error,
     EOFError,
@@ -58,6 +60,9 @@ DAMAGE: Final = (
 AnyRecord = TypeVar("AnyRecord", bound="Record")
 Count: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 31)]
 Extent: TypeAlias = Annotated[int, Field(ge=1, lt=1 << 31)]
+# The control bits as in the encoding, from their lowest one; the encoding in hexadecimal.
+Control: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 21)]
+Encoding: TypeAlias = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Digest: TypeAlias = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -70,12 +75,12 @@ class Record(BaseModel):
 
 
 class Code(Record):
-    """One static instruction: what decodes it again, and what it decoded to where rows count."""
+    """Static instructions by column: what decodes them again, and what that has to give."""
 
-    text: str
-    control: Annotated[int, Field(ge=0, lt=1 << 21)]  # as in the encoding, from its lowest bit
-    encoding: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None
-    access: Annotated[int, Field(ge=0, le=max(Access))]
+    text: tuple[str, ...]
+    control: tuple[Control | None, ...]  # null where it is that of the encoding
+    encoding: tuple[Encoding | None, ...]
+    access: tuple[Annotated[int, Field(ge=0, le=max(Access))], ...]
 
 
 class Binary(Record):
@@ -83,7 +88,7 @@ class Binary(Record):
 
     program: Program  # without instructions
     labels: dict[str, int]  # byte offsets that the text of branches names
-    code: tuple[Code, ...]
+    code: Code
 
 
 class BlockEntry(Record):
@@ -169,7 +174,8 @@ def writing(path: str | os.PathLike[str], producer: str = "") -> Iterator[Writer
             hash=writer.hash,
             content=writer.content,
         )
-        _add(archive, MANIFEST, manifest.model_dump_json(indent=1).encode())
+        data = manifest.model_dump_json().encode()
+        _add(archive, MANIFEST, data, zipfile.ZIP_DEFLATED)
 
 
 def content_hash(trace: Trace) -> str:
@@ -303,20 +309,26 @@ def _encode_program(program: Program) -> bytes:
             program, instructions=(), constants=dict(sorted(program.constants.items()))
         ),
         labels=dict(_labels(program)),
-        code=tuple(
-            Code(
-                text=i.text,
-                control=control_bits.encode(i.control) >> control_bits.FIRST_BIT,
-                encoding=None if i.encoding is None else f"{i.encoding:032x}",
-                access=i.access,
-            )
-            for i in program.instructions
+        code=Code(
+            text=tuple(i.text for i in program.instructions),
+            control=tuple(map(_control, program.instructions)),
+            encoding=tuple(
+                None if i.encoding is None else f"{i.encoding:032x}" for i in program.instructions
+            ),
+            access=tuple(i.access for i in program.instructions),
         ),
     )
     for found, expected in zip(_decode(binary), program.instructions, strict=True):
         if found != expected:
             raise InputError(f"{program.name}: stored as text, {expected} would become {found}")
     return binary.model_dump_json().encode()
+
+
+def _control(inst: Instruction) -> int | None:
+    """The control bits of an instruction, unless its encoding has the same."""
+    if inst.encoding is not None and control_bits.decode(inst.encoding) == inst.control:
+        return None
+    return control_bits.encode(inst.control) >> control_bits.FIRST_BIT
 
 
 def _labels(program: Program) -> Iterator[tuple[str, int]]:
@@ -330,9 +342,11 @@ def _compress(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=LEVEL).compress(data)
 
 
-def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+def _add(
+    archive: zipfile.ZipFile, name: str, data: bytes, method: int = zipfile.ZIP_STORED
+) -> None:
     """Append a member. Its date is fixed, so that equal traces give equal files."""
-    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+    archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data, method)
 
 
 # Reading
@@ -353,6 +367,7 @@ class _File:
         with self.explained(MANIFEST):
             self.manifest = self._read_manifest()
             self._check_members()
+        self.kept: OrderedDict[str, Block] = OrderedDict()  # blocks, the last used one last
 
     def member(self, name: str, digest: str) -> bytes:
         """Decompressed content of a member; raise if it is not what the digest says."""
@@ -386,7 +401,7 @@ class _File:
         return zipfile.ZipFile(self.path)
 
     def _read_manifest(self) -> Manifest:
-        data = self._stored(MANIFEST)
+        data = self._stored(MANIFEST, (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
         heading = Heading.model_validate_json(data)
         if heading.version != VERSION:
             raise _WrongKindError(
@@ -406,17 +421,22 @@ class _File:
                 f"{len(found)} members found, expected {len(expected)} (differing: {difference})"
             )
 
-    def _stored(self, name: str) -> bytes:
+    def _stored(self, name: str, methods: tuple[int, ...] = (zipfile.ZIP_STORED,)) -> bytes:
         try:
             info = self._archive.getinfo(name)
         except KeyError:
             raise InputError("it is missing") from None
-        if info.compress_type != zipfile.ZIP_STORED or info.compress_size > self._size:
+        if (
+            info.compress_type not in methods
+            or info.compress_size > self._size
+            or info.file_size > MEMBER_LIMIT
+        ):
             raise InputError(
                 f"{info.compress_size} bytes by method {info.compress_type} announced, "
-                f"expected stored bytes in a file of {self._size}"
+                f"expected method {methods[-1]} in a file of {self._size}"
             )
-        return self._archive.read(info)
+        with self._archive.open(info) as stream:
+            return stream.read(info.file_size)
 
 
 def _read_program(file: _File, name: str, digest: str) -> Program:
@@ -426,18 +446,24 @@ def _read_program(file: _File, name: str, digest: str) -> Program:
 
 
 def _decode(binary: Binary) -> Iterator[Instruction]:
-    for index, code in enumerate(binary.code):
+    code = binary.code
+    columns = code.text, code.control, code.encoding, code.access
+    for index, (text, control, encoding, access) in enumerate(zip(*columns, strict=True)):
+        bits = None if encoding is None else int(encoding, 16)
+        own = bits if control is None else control << control_bits.FIRST_BIT
+        if own is None:
+            raise InputError(f"instruction {index} has neither control bits nor an encoding")
         instruction = parse_instruction(
-            code.text,
+            text,
             index * INSTRUCTION_BYTES,
             binary.program.arch,
-            control_bits.decode(code.control << control_bits.FIRST_BIT),
-            None if code.encoding is None else int(code.encoding, 16),
+            control_bits.decode(own),
+            bits,
             binary.labels,
         )
-        if instruction.access != code.access:
+        if instruction.access != access:
             raise _WrongKindError(
-                f"{code.text} has access {code.access} in the file, but this release decodes it "
+                f"{text} has access {access} in the file, but this release decodes it "
                 f"with {instruction.access:d}: record the trace again"
             )
         yield instruction
@@ -476,7 +502,6 @@ class _Reader:
         self._first = list(itertools.accumulate((b.ctas for b in launch.blocks), initial=0))
         self._layout = Layout.of(program, -(-math.prod(launch.block) // WARP_SIZE))
         self._paths: WeakValueDictionary[bytes, Path] = WeakValueDictionary()
-        self._block = lru_cache(BLOCKS_KEPT)(self._read_block)
 
     @property
     def n_ctas(self) -> int:
@@ -489,10 +514,15 @@ class _Reader:
         with self._file.explained(_block_name(self._k, b)):
             return self._block(b).cta(number - self._first[b], number)
 
-    def _read_block(self, b: int) -> Block:
-        entry = self._blocks[b]
-        columns = unpack(self._file.member(_block_name(self._k, b), entry.sha256))
-        return Block(columns, self._layout, entry.ctas, self._paths)
+    def _block(self, b: int) -> Block:
+        kept, name, entry = self._file.kept, _block_name(self._k, b), self._blocks[b]
+        if name not in kept:
+            columns = unpack(self._file.member(name, entry.sha256))
+            kept[name] = Block(columns, self._layout, entry.ctas, self._paths)
+        kept.move_to_end(name)
+        if len(kept) > BLOCKS_KEPT:
+            kept.popitem(last=False)
+        return kept[name]
 
 
 # Both directions

@@ -22,13 +22,12 @@ from ..isa.errors import InputError
 from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Kind, Program, Space
 from . import tree_code, tree_schema
 from .addresses import Rows, lanes_in_block
-from .columns import CTA_LIMIT, fingerprint
+from .columns import ROW_LIMIT, fingerprint
 from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, Trace, Warp
 
 TRACE: Final = "dynamic_trace.pb"
 CODE: Final = "extra_info/enhanced_execution_info.json"
 FILE_LIMIT: Final = 1 << 28  # bytes of one file
-ROW_LIMIT: Final = CTA_LIMIT // (2 * WARP_SIZE * 8)
 DEVICE: Final = 0  # the only one that the format's own simulator runs
 EVENT: Final = re.compile(r"kernel-(\d{1,9})\.trace")
 EXTENT: Final = range(1, 1 << 31)
@@ -61,8 +60,8 @@ class Launched:
         return root.joinpath("threadblocks", *parts)
 
 
-def read(path: FilePath, wanted: Callable[[str], bool] = lambda name: True) -> Trace:
-    """The launches of a tree that are `wanted` by name. Raises InputError."""
+def read(path: FilePath, wanted: Callable[[int, str], bool] = lambda launch, name: True) -> Trace:
+    """The launches of a tree that are `wanted` by number and name. Raises InputError."""
     root = path.parent
     trace = _parsed(path, "Trace")
     code = _Code(root / CODE)
@@ -71,7 +70,7 @@ def read(path: FilePath, wanted: Callable[[str], bool] = lambda name: True) -> T
     kernels = [
         _Launch(path, launched, message, code)
         for launched, message in launches
-        if wanted(tree_code.VARIANT.sub("", message.name))
+        if wanted(launched.number - 1, tree_code.VARIANT.sub("", message.name))
     ]
     digest = hashlib.sha256(_content(path) + code.data)
     for kernel in kernels:

@@ -1,6 +1,7 @@
 """The model's side of a comparison: traces, cubins and finished runs in a folder of the user's.
 
     DIR/SUITE/APPLICATION/ARGUMENTS/kernelslist.g     Accel-Sim's layout, also below traces/
+    DIR/APPLICATION/ARGUMENTS/traces/dynamic_trace.pb the authors' protobuf tree
     DIR/APPLICATION/ARGUMENTS/anything.warptrace      or result.json, as `warpwise run -o` leaves it
     DIR/APPLICATION.warptrace                         for a program without arguments
     DIR/APPLICATION.sm_86.cubin + APPLICATION.toml    emulated as the launch file says
@@ -23,6 +24,7 @@ from ..sim import run
 from ..sim.machine.load import Machine
 from ..sim.result import RESULT, run_fingerprint
 from ..traces.load import ACCELSIM_LIST
+from ..traces.tree import TRACE
 from .hardware_table import NO_ARGUMENTS
 
 Progress = Callable[[str], None]
@@ -57,7 +59,8 @@ def applications(folder: Path, arch: str) -> list[Application]:
     if not found:
         raise InputError(
             f"{folder}: no trace or run found, expected APPLICATION/ARGUMENTS/kernelslist.g, "
-            f"APPLICATION/ARGUMENTS/*.warptrace or {RESULT}, APPLICATION.warptrace, or "
+            f"APPLICATION/ARGUMENTS/traces/{TRACE}, APPLICATION/ARGUMENTS/*.warptrace or {RESULT}, "
+            f"APPLICATION.warptrace, or "
             f"APPLICATION.{arch}.cubin with APPLICATION.toml"
         )
     return list(found.values())
@@ -66,7 +69,8 @@ def applications(folder: Path, arch: str) -> list[Application]:
 def _files(folder: Path, arch: str) -> Iterator[Application]:
     for path in folder.rglob("*"):
         name = path.name
-        if name.startswith(ACCELSIM_LIST) or path.suffix == ".warptrace" or name == RESULT:
+        lists = name.startswith(ACCELSIM_LIST) or name == TRACE
+        if lists or path.suffix == ".warptrace" or name == RESULT:
             yield Application(*_place(path, folder), path)
         elif name.endswith(f".{arch}.cubin"):
             launch = path.with_name(name.removesuffix(f".{arch}.cubin") + ".toml")

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ...isa.errors import InputError
 from ...isa.files import whole
 from ...traces.load import ACCELSIM_LIST
+from ...traces.tree import TRACE
 from ..machine.load import load as load_machine
 from ..result import MODEL_VERSION, RESULT
 from .designs import MOST_FACTORS, Value, latin_hypercube, screening
@@ -237,8 +238,8 @@ def _digest(one: Input, seed: int | None) -> str:
 
 
 def _files(path: Path) -> list[Path]:
-    """All files of an input: a folder, and a list of kernels, stand for what lies in the folder."""
-    folder = path.parent if path.name == ACCELSIM_LIST else path
+    """All files of an input: a folder, or a list of launches, stands for what is in the folder."""
+    folder = path.parent if path.name in (ACCELSIM_LIST, TRACE) else path
     return sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else [path]
 
 

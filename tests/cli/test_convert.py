@@ -2,7 +2,10 @@
 
 import pytest
 
+from warpwise.traces import convert as formats
 from warpwise.traces import store
+from warpwise.traces.kernel import Trace
+from warpwise.validation.kernels import zoo
 
 
 @pytest.fixture
@@ -43,6 +46,37 @@ def test_a_range_of_ctas(command, sample, tmp_path):
         outcome = command("convert", sample, tmp_path / "x.warptrace", "--ctas", wrong)
         assert outcome.code == 3
         assert wrong in outcome.err
+
+
+def test_run_and_info_take_a_range_of_ctas(command, sample, tmp_path):
+    """The first CTAs of a trace are a launch of so many CTAs."""
+    part = tmp_path / "part.warptrace"
+    assert command("convert", sample, part, "--ctas", "0:3").code == 0
+    expected = command("run", part, "--sms", "2", "--json").document
+    found = command("run", sample, "--ctas", "0:3", "--sms", "2", "--json").document
+    assert found["total"]["cycles"] == expected["total"]["cycles"]
+    assert found["trace_hash"] == expected["trace_hash"]
+    [info] = command("trace", "info", sample, "--ctas", "0:3", "--json").document["kernels"]
+    assert info["ctas"] == 3
+    assert info["warp_inst"] == 27_648 * 3 // 16
+
+
+@pytest.mark.parametrize("target", ["k.warptrace", "kernelslist.g", "dynamic_trace.pb"])
+def test_a_range_of_launches(command, tmp_path, target):
+    """In every format; what is not asked for may be unreadable in the foreign ones."""
+    pytest.importorskip("google.protobuf")
+    launches = zoo.trace_zoo("bfs_level").kernels[:3]
+    formats.write(Trace(launches), tmp_path / target)
+    cut = tmp_path / "cut.warptrace"
+    assert command("convert", tmp_path / target, cut, "--launches", "1:3").code == 0
+    found = store.read(cut).kernels
+    assert [k.launch for k in found] == [1, 2]
+    for kernel, expected in zip(found, launches[1:], strict=True):
+        addresses = (k.load_cta(0).warps[1].accesses.addresses for k in (kernel, expected))
+        assert (next(addresses) == next(addresses)).all()
+    outcome = command("trace", "info", tmp_path / target, "--launches", "5:9")
+    assert outcome.code == 3
+    assert "none of its 3 launches" in outcome.err
 
 
 def test_unknown_targets(command, sample, tmp_path):

@@ -12,8 +12,11 @@ import pandas as pd
 import pytest
 
 from warpwise.isa.errors import InputError
+from warpwise.sim import run
 from warpwise.sim.cli_sweep import Line
 from warpwise.sim.studies import Sweep, main_effects, points, read, sweep
+from warpwise.traces import convert as formats
+from warpwise.traces.handwritten import parse
 
 COMMAND = [sys.executable, "-c", "from warpwise.sim.cli import main; main()", "sweep"]
 KERNEL = """
@@ -143,13 +146,24 @@ def test_kernels_of_the_zoo_with_seeds(tmp_path):
     assert frame[frame["input"] == "saxpy"]["cycles"].nunique() == 1
 
 
-def test_files_that_a_list_of_kernels_names_count(tmp_path):
-    (tmp_path / "kernelslist.g").write_text("kernel-1.traceg\n")
+@pytest.mark.parametrize("listed", ["kernelslist.g", "dynamic_trace.pb"])
+def test_files_beside_a_list_of_launches_count(tmp_path, listed):
+    (tmp_path / listed).write_text("kernel-1.traceg\n")
     (tmp_path / "kernel-1.traceg").write_text("one")
-    plan = Sweep(inputs=[str(tmp_path / "kernelslist.g")])
+    plan = Sweep(inputs=[str(tmp_path / listed)])
     before = points(plan)[0].key
     (tmp_path / "kernel-1.traceg").write_text("two")
     assert points(plan)[0].key != before
+
+
+@pytest.mark.parametrize("listed", ["", "traces/dynamic_trace.pb"])
+def test_a_protobuf_tree_is_an_input(tmp_path, listed):
+    """As the folder of its application, or by its list of launches."""
+    pytest.importorskip("google.protobuf")
+    trace = parse(KERNEL)
+    formats.write(trace, tmp_path / "stream/traces/dynamic_trace.pb")
+    frame = sweep(Sweep(inputs=[str(tmp_path / "stream" / listed)], sms=1), tmp_path / "runs")
+    assert frame["cycles"].tolist() == [run(trace, sms=1).cycles]
 
 
 @pytest.mark.parametrize(

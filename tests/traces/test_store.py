@@ -30,7 +30,12 @@ LINES = (
     "EXIT ;",
 )
 COPY = "LDGSTS.E [R0], [R2.64] ;"
-BLOCK_EDGE = columns.BLOCK_CTAS
+BLOCK_EDGE = 32
+
+
+@pytest.fixture(autouse=True)
+def _blocks_of_few_ctas(monkeypatch):
+    monkeypatch.setattr(columns, "BLOCK_CTAS", BLOCK_EDGE)
 
 
 def program(lines=LINES):
@@ -129,7 +134,9 @@ def small(tmp_path):
     full = 2**32 - 1
     scattered = np.random.default_rng(1).integers(0, 1 << 40, 32)
     warps = (
-        warp(code, [0, 1, 2, 6, 5], [full] * 5, [full, full, 7, 0, full], lambda r: scattered),
+        warp(
+            code, [0, 1, 2, 6, 6, 5], [full] * 6, [full, full, 7, 0, 3, full], lambda r: scattered
+        ),
         warp(code, [1, 5], [255, 255], [254, 255], lambda r: 4096 + 4 * np.arange(32)),
     )
     kernel = Kernel(code, (3, 1, 1), (64, 1, 1), lambda i: Cta(i, warps), warm=frozenset({"l1"}))
@@ -144,7 +151,7 @@ def long(tmp_path):
     """A kernel of several blocks, and its file."""
     code = program()
     warps = (warp(code, [1, 5], [15, 15], [15, 15], lambda r: np.arange(32)),)
-    n = 3 * columns.BLOCK_CTAS + 1
+    n = 3 * BLOCK_EDGE + 1
     trace = Trace((Kernel(code, (n, 1, 1), (32, 1, 1), lambda i: Cta(i, warps)),))
     path = tmp_path / "long.warptrace"
     store.write(trace, path)
@@ -326,7 +333,8 @@ def forge(path, block=None, code=None, manifest=None):
     if code:
         name = "program-0.json.zst"
         program = json.loads(zstandard.decompress(members[name]))
-        program["code"][1] |= code
+        for column, value in code.items():
+            program["code"][column][1] = value
         data = json.dumps(program).encode()
         members[name] = zstandard.compress(data)
         record["content"]["programs"][0] = hashlib.sha256(data).hexdigest()
@@ -362,17 +370,24 @@ def without_last(name):
     ("block", "message"),
     [
         (with_last("pcs", 99), "runs instruction 99"),
-        (with_last("active", 0), "not active"),
+        (with_last("masks", 2**32 - 1), "not active"),
+        (with_last("mask_kind", columns.LISTED), "entries in column masks found"),
+        (with_last("mask_kind", 8), "does not fit the one before"),
         (with_last("warp_path", 2), "names path 2 of 2"),
         (with_last("path_length", 2**31), "path entries found"),
-        (with_last("listed", 2), "other than 0 and 1"),
+        (with_last("listed", 2), "number that is too large"),
+        (with_last("shift", 64), "number that is too large"),
         (with_last("listed", 1), "found, expected"),
         (without_last("warp_path"), "5 warps found, expected 6"),
-        (without_last("listed"), "rows of addresses found"),
+        (without_last("mask_kind"), "found, expected"),
+        (without_last("masks"), "entries in column masks found"),
+        (without_last("origin"), "column origin found"),
+        (without_last("shift"), "column shift found"),
+        (without_last("listed"), "column listed found"),
         (without_last("base"), "column base found"),
+        (without_last("stride"), "column stride found"),
         (without_last("list"), "column list found"),
-        (without_last("shared_listed"), "rows of shared addresses found"),
-        (lambda c: c | {"base": c["base"] + 1}, "though no lane executes"),
+        (without_last("shared_listed"), "column shared_listed found"),
     ],
 )
 def test_reader_refuses_contradictions(small, block, message):
@@ -386,8 +401,9 @@ def test_reader_refuses_contradictions(small, block, message):
     [
         ({"access": 2}, r"access 2 in the file.* decodes it with 1: record the trace again"),
         ({"text": "LDG.E R2 [R4 ;"}, r"cannot read 'LDG.E R2 \[R4 ;'"),
-        ({"control": -1}, r"code.1.control: Input should be greater than or equal to 0"),
-        ({"encoding": "12"}, r"code.1.encoding"),
+        ({"control": -1}, r"code.control.1: Input should be greater than or equal to 0"),
+        ({"control": None}, "instruction 1 has neither control bits nor an encoding"),
+        ({"encoding": "12"}, r"code.encoding.1"),
     ],
 )
 def test_reader_refuses_code(small, code, message):
@@ -403,7 +419,8 @@ def set_in_kernel(key, value):
 @pytest.mark.parametrize(
     ("manifest", "message"),
     [
-        (lambda r: r.update(version=9), "warptrace of version 9, expected 1"),
+        (lambda r: r.update(version=9), "warptrace of version 9, expected 2"),
+        (lambda r: r.update(version=1), "of version 1, expected 2.*record it again"),
         (lambda r: r.update(format="other"), "format: Input should be 'warptrace'"),
         (lambda r: r.pop("producer"), "producer: Field required"),
         (set_in_kernel("grid", [2, 1, 1]), "3 CTAs found, expected 2"),

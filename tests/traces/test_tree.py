@@ -215,7 +215,7 @@ def test_the_static_code_is_checked(small):
 def test_filters_come_before_files(small):
     """A launch that is not asked for may lack its CTAs."""
     block_of(small).unlink()
-    assert tree.read(small, lambda name: name != "drawn").kernels == ()
+    assert tree.read(small, lambda launch, name: name != "drawn").kernels == ()
     with pytest.raises(InputError, match="0 CTAs found"):
         load(small)
     with pytest.raises(InputError, match="no kernel matches 'x', only these are there: drawn"):

@@ -6,6 +6,7 @@ import pytest
 
 from warpwise.isa.errors import InputError
 from warpwise.sim import run
+from warpwise.traces import convert as formats
 from warpwise.traces import store
 from warpwise.traces.handwritten import parse
 from warpwise.validation import validate_hardware
@@ -52,6 +53,14 @@ def test_applications_are_matched_by_folder(compare, cycles):
     assert errors == {"short": 0, "long": pytest.approx(100)}
     assert report.statistics.loc[0, "Average"] == pytest.approx(50)
     assert not report.n_different
+
+
+def test_a_protobuf_tree_is_an_application(compare, tmp_path):
+    pytest.importorskip("google.protobuf")
+    cold = parse(kernel(4).replace(".warm icache\n", ""))  # the tree has no warm caches
+    formats.write(cold, tmp_path / "suite/short/n_4/traces/dynamic_trace.pb")
+    report = compare(f"{SHORT}{run(cold).cycles}", traces=tmp_path / "suite")
+    assert report.frame["error"].tolist() == [0]
 
 
 def test_other_work_is_not_compared(compare, cycles):
