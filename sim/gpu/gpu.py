@@ -78,9 +78,10 @@ def _refill(gpu, machine, workers, until):
 @compiled
 def _serve(gpu, machine, s, request):
     at = l2.serve(gpu.l2, gpu.dram, machine, gpu.port[u(s)], request)
-    if request.kind == outbox.WRITE:
+    stores = request.kind == outbox.WRITE or request.kind == outbox.REDUCTION
+    if stores:
         gpu.stores_done = max(gpu.stores_done, at)
-    if request.kind != outbox.WRITE or request.id:
+    if not stores or request.id:
         outbox.answer(sm_at(gpu.sms, s), at, request.kind, request.id)
 
 

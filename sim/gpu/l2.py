@@ -11,6 +11,7 @@ from ..sm import outbox
 from . import dram, interconnect, slice_hash
 
 WAYS = 32
+SECTORS = 4
 SLICES = 128
 
 SET = record(
@@ -104,7 +105,20 @@ def _write(l2, memory, machine, slice_, line, sectors, at):
 
 
 @compiled
-def _read(l2, memory, machine, slice_, line, sectors, at):
+def _widened(sectors, together):
+    """All sectors of the aligned groups of `together` in which one is asked for."""
+    if together == 1:
+        return sectors
+    group = (1 << together) - 1
+    mask = 0
+    for first in range(0, SECTORS, together):
+        if sectors >> first & group:
+            mask |= group << first
+    return mask
+
+
+@compiled
+def _read(l2, memory, machine, slice_, line, sectors, together, at):
     """Look sectors up and fetch what is missing; returns when all are there, hits in cycle `at`."""
     group = line // l2.map.slices
     l2_set = _set_of(l2, slice_, group)
@@ -112,8 +126,9 @@ def _read(l2, memory, machine, slice_, line, sectors, at):
     missing = sectors & ~int(l2_set.valid[u(way)])
     l2.sector_hits += popcount(sectors & ~missing)
     if missing:
-        there = at + dram.read(memory, machine, slice_, group, missing, at)
-        l2_set.valid[u(way)] |= missing
+        fetched = _widened(missing, together) & ~int(l2_set.valid[u(way)])
+        there = at + dram.read(memory, machine, slice_, group, fetched, at)
+        l2_set.valid[u(way)] |= fetched
         l2_set.filled[u(way)] = max(there, l2_set.filled[u(way)])
     return max(at, l2_set.filled[u(way)])
 
@@ -133,9 +148,11 @@ def _enter(unit, machine, kind, sectors, at):
         unit.request_free = at + sectors
         return at
     unit.request_free = at + 1
-    if kind == outbox.ATOMIC:
+    if kind == outbox.ATOMIC or kind == outbox.REDUCTION:
         at = max(unit.atomic_free, at)
         unit.atomic_free = at + sectors * machine.l2.atomic_interval
+    if kind == outbox.REDUCTION:
+        return at
     at = max(unit.data_free, at)
     unit.data_free = at + sectors
     return at
@@ -154,8 +171,10 @@ def serve(l2, memory, machine, port, request):
     if kind == outbox.WRITE:
         there = _write(l2, memory, machine, slice_, request.line, mask, at)
         return there + machine.l2.round_trip
-    there = _read(l2, memory, machine, slice_, request.line, mask, at)
-    if kind == outbox.ATOMIC:
+    there = _read(l2, memory, machine, slice_, request.line, mask, int(request.prefetch), at)
+    if kind == outbox.ATOMIC or kind == outbox.REDUCTION:
         _change(l2, machine, slice_, request.line, mask)
         there += machine.l2.atomic_latency
+    if kind == outbox.REDUCTION:
+        return there + machine.l2.round_trip
     return max(there, interconnect.receive(port, machine, sent, sectors)) + machine.l2.round_trip

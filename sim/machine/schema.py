@@ -296,6 +296,10 @@ class L1D(Section):
     mshrs: Count = Field(le=512, description="line requests that may be outstanding")
     miss_latency: Cycles = Field(description="from the table to the request to L2, L1D miss")
     store_allocates: bool = Field(description="stores leave their data in the L1D")
+    hints: bool = Field(description="EF, LU and NA say where a loaded line goes, or nothing")
+    invalidated_by: Literal["cctl", "membar"] = Field(
+        description="what empties the L1D: CCTL.IVALL, or each MEMBAR"
+    )
 
 
 class Barrier(Section):
@@ -359,6 +363,7 @@ class L2(Section):
     line_bytes: Count = Field(description="bytes of a line")
     round_trip: Count = Field(description="request of an SM to its reply, L2 hit, unloaded")
     atomic_latency: Cycles = Field(description="added to the round trip by an atomic")
+    prefetch_hints: bool = Field(description="LTC64B, LTC128B: bytes that a miss fetches")
     atomic_interval: Count = Field(description="cycles of an atomic in its slice, per sector")
 
 
