@@ -101,7 +101,11 @@ ACCESS = record(
     ("wavefronts", "i4"),  # cycles of the L1 or shared-memory data stage
 )
 
-LINE = record(("line", "i8"), ("sectors", "i2"))
+LINE = record(
+    ("line", "i8"),
+    ("sectors", "i2"),
+    ("turns", "i2"),  # of an atomic at the L2: sectors, each as often as lanes share a word
+)
 
 PC = record(("pc", "i4"))
 CLOCK = record(("cycle", "i8"))

@@ -20,6 +20,7 @@ SET = record(
     ("filled", "i8", WAYS),  # cycle in which the last sectors from memory are there
     ("valid", "i2", WAYS),  # sectors
     ("dirty", "i2", WAYS),  # sectors that the memory does not have
+    ("atomic_free", "i8", (WAYS, SECTORS)),  # from when another atomic may change a sector
 )
 
 set_at = pointer_to(SET)
@@ -78,6 +79,8 @@ def _way_of(l2, l2_set, memory, machine, slice_, line, at):
         l2_set.valid[u(way)] = 0
         l2_set.dirty[u(way)] = 0
         l2_set.filled[u(way)] = 0
+        for sector in range(SECTORS):
+            l2_set.atomic_free[u(way), u(sector)] = 0
     l2.uses += 1
     l2_set.used[u(way)] = l2.uses
     return way
@@ -134,14 +137,26 @@ def _read(l2, memory, machine, slice_, line, sectors, together, at):
 
 
 @compiled
-def _change(l2, machine, slice_, line, sectors):
-    """An atomic has read sectors and leaves new values in them."""
+def _change(l2, machine, slice_, line, sectors, turns, at):
+    """An atomic changes sectors that are here in cycle `at`; returns when it has.
+
+    One follows another on a sector, and lanes that share a word follow each other.
+    """
     l2_set = _set_of(l2, slice_, line // l2.map.slices)
-    l2_set.dirty[u(_find(l2_set, machine.l2.ways, line))] |= sectors
+    way = _find(l2_set, machine.l2.ways, line)
+    l2_set.dirty[u(way)] |= sectors
+    work = turns * machine.l2.atomic_interval
+    for sector in range(SECTORS):
+        if sectors >> sector & 1:
+            at = max(at, l2_set.atomic_free[u(way), u(sector)])
+    for sector in range(SECTORS):
+        if sectors >> sector & 1:
+            l2_set.atomic_free[u(way), u(sector)] = at + max(work, machine.l2.atomic_gap)
+    return at + work - popcount(sectors) * machine.l2.atomic_interval
 
 
 @compiled
-def _enter(unit, machine, kind, sectors, at):
+def _enter(unit, machine, kind, sectors, turns, at):
     """A request's turn at its slice: its packets in, its data out; returns when."""
     at = max(unit.request_free, at)
     if kind == outbox.WRITE:
@@ -150,7 +165,7 @@ def _enter(unit, machine, kind, sectors, at):
     unit.request_free = at + 1
     if kind == outbox.ATOMIC or kind == outbox.REDUCTION:
         at = max(unit.atomic_free, at)
-        unit.atomic_free = at + sectors * machine.l2.atomic_interval
+        unit.atomic_free = at + turns * machine.l2.atomic_interval
     if kind == outbox.REDUCTION:
         return at
     at = max(unit.data_free, at)
@@ -167,13 +182,14 @@ def serve(l2, memory, machine, port, request):
     packets = 1 if kind == outbox.READ or kind == outbox.INSTRUCTION else sectors
     sent = interconnect.send(port, request.at + request.delay, packets)
     slice_ = slice_hash.slice_of(l2.map, request.line)
-    at = _enter(l2.slices[u(slice_)], machine, kind, sectors, sent)
+    turns = int(request.turns)
+    at = _enter(l2.slices[u(slice_)], machine, kind, sectors, turns, sent)
     if kind == outbox.WRITE:
         there = _write(l2, memory, machine, slice_, request.line, mask, at)
         return there + machine.l2.round_trip
     there = _read(l2, memory, machine, slice_, request.line, mask, int(request.prefetch), at)
     if kind == outbox.ATOMIC or kind == outbox.REDUCTION:
-        _change(l2, machine, slice_, request.line, mask)
+        there = _change(l2, machine, slice_, request.line, mask, turns, there)
         there += machine.l2.atomic_latency
     if kind == outbox.REDUCTION:
         return there + machine.l2.round_trip

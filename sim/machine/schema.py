@@ -364,7 +364,10 @@ class L2(Section):
     round_trip: Count = Field(description="request of an SM to its reply, L2 hit, unloaded")
     atomic_latency: Cycles = Field(description="added to the round trip by an atomic")
     prefetch_hints: bool = Field(description="LTC64B, LTC128B: bytes that a miss fetches")
-    atomic_interval: Count = Field(description="cycles of an atomic in its slice, per sector")
+    atomic_interval: Count = Field(
+        description="cycles of an atomic in its slice: per sector, and per lane with the same word"
+    )
+    atomic_gap: Cycles = Field(description="cycles between two atomics on one sector, at least")
 
 
 class Dram(Section):

@@ -117,10 +117,10 @@ def _enter_stage(unit, machine, inst, wavefronts, begin):
 
 
 @compiled
-def _request(sm, inst, line, sectors, kind, load, delay, now):
+def _request(sm, inst, line, sectors, kind, turns, load, delay, now):
     number = l1_data.new_request(sm.l1d, line, sectors)
     l1_data.wait_for(sm.l1d, number, load)
-    outbox.push(sm, now, delay, kind, line, sectors, inst.prefetch, number)
+    outbox.push(sm, now, delay, kind, line, sectors, inst.prefetch, turns, number)
     return number
 
 
@@ -145,7 +145,7 @@ def _load_line(sm, kernel, machine, inst, line, sectors, load, delay, now):
     l1.sector_accesses += 1
     way = _way_of(l1, machine, kernel.l1_ways, inst, line)
     if way < 0:
-        _request(sm, inst, line, sectors, outbox.READ, load, delay, now)
+        _request(sm, inst, line, sectors, outbox.READ, 0, load, delay, now)
         return 1
     absent = sectors & ~int(l1.valid[u(way)])
     if absent == 0:
@@ -160,7 +160,7 @@ def _load_line(sm, kernel, machine, inst, line, sectors, load, delay, now):
         waits += l1_data.wait_for(l1, int(l1.bringer[u(way), u(sector)]), load)
     absent &= ~coming
     if absent:
-        number = _request(sm, inst, line, absent, outbox.READ, load, delay, now)
+        number = _request(sm, inst, line, absent, outbox.READ, 0, load, delay, now)
         l1_data.expect(l1, way, absent, number)
         waits += 1
     return waits
@@ -196,7 +196,8 @@ def _load(sm, kernel, machine, s, entry, inst, access, delay, now):
             kind = outbox.READ if inst.path == L2_READ else outbox.ATOMIC
             if kind == outbox.ATOMIC:
                 l1_data.drop_sectors(sm.l1d, line.line, int(line.sectors))
-            _request(sm, inst, line.line, int(line.sectors), kind, load, delay, now)
+            turns = int(line.turns)
+            _request(sm, inst, line.line, int(line.sectors), kind, turns, load, delay, now)
             missing += 1
     _wait_or_deliver(sm, s, entry, load, missing, now)
 
@@ -232,7 +233,8 @@ def _store(sm, kernel, machine, s, warp, inst, access, delay, now):
             l1_data.drop_sectors(sm.l1d, line.line, int(line.sectors))
         elif l1_data.find(sm.l1d, line.line) < 0:
             l1_data.allocate(sm.l1d, machine, kernel.l1_ways, line.line)
-        outbox.push(sm, now, delay, kind, line.line, int(line.sectors), 1, sender)
+        sectors, turns = int(line.sectors), int(line.turns)
+        outbox.push(sm, now, delay, kind, line.line, sectors, 1, turns, sender)
 
 
 @compiled

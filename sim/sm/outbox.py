@@ -26,6 +26,7 @@ REQUEST = record(
     ("kind", "i2"),
     ("sectors", "i2"),
     ("prefetch", "i2"),  # sectors that the L2 fetches together, aligned
+    ("turns", "i2"),  # of an atomic, at its slice
 )
 
 REPLY = record(("at", "i8"), ("id", "i4"), ("kind", "i2"))
@@ -41,7 +42,7 @@ def room(sm, n):
 
 
 @compiled
-def push(sm, at, delay, kind, line, sectors, prefetch, number):
+def push(sm, at, delay, kind, line, sectors, prefetch, turns, number):
     """Send a request; the caller has asked for room."""
     request = sm.out.request[u(sm.out.n)]
     request.at = at
@@ -51,6 +52,7 @@ def push(sm, at, delay, kind, line, sectors, prefetch, number):
     request.kind = kind
     request.sectors = sectors
     request.prefetch = prefetch
+    request.turns = turns
     sm.out.n += 1
 
 
