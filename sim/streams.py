@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.errors import InputError
+from ..isa.program import Access
 from ..traces.kernel import Cta, Kernel, Path, Warp
 from .compiled import allocate, join
 from .core import instruction as core
@@ -112,6 +113,8 @@ class _Coalescer:
         self._data_paths = np.ascontiguousarray(table["path"])
         widths = [inst.width for inst in kernel.program.instructions]
         self._sizes = np.maximum(np.array(widths, np.int64) // 8, 1)
+        atomic = [inst.access == Access.ATOMIC for inst in kernel.program.instructions]
+        self._passes = np.array(atomic, np.int64) * gpu.sm.data_path.shared_atomic_passes
         l1d = gpu.sm.l1d
         self._geometry = (l1d.sets, l1d.data_banks, l1d.bank_bytes.bit_length() - 1)
         self._rooms = coalescer.rooms()
@@ -159,6 +162,7 @@ class _Coalescer:
             masks,
             self._data_paths[pcs],
             self._sizes[pcs],
+            self._passes[pcs],
             *self._geometry,
             accesses,
             lines,

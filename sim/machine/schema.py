@@ -266,6 +266,10 @@ class DataPath(Section):
     shared: Cycles = Field(description="the same, shared memory, per-thread addresses")
     shared_uniform: Cycles = Field(description="the same, one address")
     shared_wide: tuple[Cycles, Cycles, Cycles] = Field(description="added for 32, 64, 128 bits")
+    shared_atomic_passes: int = Field(
+        ge=0,
+        description="of a lane of an atomic through its bank of shared memory; 0: as a load",
+    )
     constant: Cycles = Field(description="the same, L0 VL constant cache hit")
     async_copy: Cycles = Field(description="the same, LDGSTS: the global read is done")
     other: Cycles = Field(description="the same, SHFL and S2R")

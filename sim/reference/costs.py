@@ -200,6 +200,10 @@ def _set_memory(cost: Cost, sm: Sm) -> None:
     staged = inst.access != Access.NONE and inst.space != Space.CONSTANT
     if staged:
         cost.wavefronts = 1 if inst.uniform_address else 1 << width  # one address: a broadcast
+        if inst.access == Access.ATOMIC:
+            lanes = 32 if inst.uniform_address else 1 << width
+            cost.wavefronts = path.shared_atomic_passes * lanes
+            cost.first_beat += (cost.wavefronts - (1 << width)) * sm.l1d.stage_cycles
 
 
 def _needs_l2(inst: Instruction) -> bool:

@@ -177,6 +177,22 @@ def shared_wavefronts(rooms, addresses, mask, size):
 
 
 @entry
+def atomic_wavefronts(room, addresses, mask, size):
+    """Lanes in the busiest bank of each phase of an atomic on shared memory, summed."""
+    banks = SHARED_BYTES >> SHARED_SHIFT
+    lanes = max(min(LANES, PHASE_BYTES // size), 1)
+    total = 0
+    for first in range(0, LANES, lanes):
+        for bank in range(banks):
+            room.counts[bank] = 0
+        for lane in range(first, first + lanes):
+            if mask >> lane & 1:
+                room.counts[(addresses[lane] >> SHARED_SHIFT) & (banks - 1)] += 1
+        total += _most(room, banks)
+    return total
+
+
+@entry
 def l1_wavefronts(rooms, addresses, mask, size, n_sets, n_banks, bank_shift):
     """Cycles of the L1D: one line a set and cycle in the tags, one word a bank and cycle.
 
@@ -192,8 +208,13 @@ def l1_wavefronts(rooms, addresses, mask, size, n_sets, n_banks, bank_shift):
 
 
 @entry
-def coalesce(rooms, addresses, masks, paths, sizes, n_sets, n_banks, bank_shift, accesses, out):
-    """Fill one `ACCESS` a row, and their lines; returns the number of lines."""
+def coalesce(
+    rooms, addresses, masks, paths, sizes, passes, n_sets, n_banks, bank_shift, accesses, out
+):
+    """Fill one `ACCESS` a row, and their lines; returns the number of lines.
+
+    Atomics on shared memory pass the data stage `passes` times for each lane.
+    """
     sectors = np.empty(MOST, np.int64)
     turns = np.empty(SECTORS * MOST, np.int64)
     n = 0
@@ -201,7 +222,10 @@ def coalesce(rooms, addresses, masks, paths, sizes, n_sets, n_banks, bank_shift,
         mask, size, path = masks[row], sizes[row], paths[row]
         access = accesses[row]
         access.first = n
-        if path == core.SHARED:
+        if path == core.SHARED and passes[row]:
+            lanes = atomic_wavefronts(rooms[0], addresses[row], mask, size)
+            access.wavefronts = passes[row] * lanes
+        elif path == core.SHARED:
             access.wavefronts = shared_wavefronts(rooms, addresses[row], mask, size)
         else:
             found = lines_of(rooms[0], addresses[row], mask, size, sectors)

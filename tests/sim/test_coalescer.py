@@ -178,7 +178,7 @@ def test_turns_of_atomics(words, size, mask):
     """In each sector, as many as lanes share a word; twice with words of 64 bits."""
     addresses = np.array([words], np.int64) * size
     accesses, lines = allocate(core.ACCESS, 1), allocate(core.LINE, 2 * LANES)
-    rows = (np.array([value]) for value in (mask, core.ATOMIC, size))
+    rows = (np.array([value]) for value in (mask, core.ATOMIC, size, 0))
     n = coalescer.coalesce(ROOMS, addresses, *rows, 4, 16, 3, accesses, lines)
     lanes = Counter(word for lane, word in enumerate(words) if mask >> lane & 1)
     most = {}

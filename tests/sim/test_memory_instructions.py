@@ -146,3 +146,11 @@ def test_long_conflicting_streams_with_counters(simulate, instruction):
     stream = f"@repeat 60 [B------:R-:W0:-:S01] {instruction} ; @addr base=0 stride=128"
     run = simulate(f"{stream}\n[B0-----:R-:W-:-:S01] NOP ;", block=128, events=False)
     assert run.cycles >= 60 * 4 * 32
+
+
+@pytest.mark.parametrize(("stride", "lanes"), [(4, 1), (8, 2), (128, 32), (0, 32)])
+def test_lanes_of_a_shared_atomic_pass_their_bank_twice(simulate, stride, lanes):
+    """Also those that share a word; the first of the passes is part of the latency of a load."""
+    add = f"[B------:R-:W0:-:S02] ATOMS.ADD R4, [R2], R6 ; @addr base=0 stride={stride}"
+    run = simulate(f"{add}\n[B0-----:R-:W-:-:S01] NOP ;")
+    assert run.issues("NOP")[0] - run.issues()[0] == 24 + 2 * lanes - 1
