@@ -19,6 +19,7 @@ from ..core.instruction import (
     NOWHERE,
     OLDEST,
     REDUCTION,
+    SHARED,
     access_at,
     instruction_at,
     line_at,
@@ -262,6 +263,12 @@ def refill(sm, number, now):
 
 
 @compiled
+def _in_shared_memory(inst, access):
+    """Whether a generic access went there: it passes the data stage and touches no line."""
+    return inst.path != SHARED and access.wavefronts > 0 and access.lines == 0
+
+
+@compiled
 def _grant(sm, kernel, machine, s, now):
     """Take a sub-core's oldest memory instruction."""
     sc = sm.subcores[u(s)]
@@ -281,6 +288,8 @@ def _grant(sm, kernel, machine, s, now):
         access = access_at(kernel.accesses, entry.access)
         late = _enter_stage(unit, machine, inst, int(access.wavefronts), begin)
         entry.at += late
+        if _in_shared_memory(inst, access):
+            entry.at += machine.sm.data_path.shared - machine.sm.data_path.l1
         delay = machine.sm.data_path.entry + late
         if inst.path == L1_LOAD or inst.path == L1_STORE:
             delay += machine.sm.l1d.miss_latency
