@@ -31,6 +31,11 @@ SLICE = record(
     ("atomic_free", "i8"),
 )
 
+# Choices of `l2.between_kernels`.
+KEEP = 0
+CLEAR = 1
+CLEAR_SOME = 2
+
 STATE = record(
     ("sets", "i8"),  # address of the sets, slice by slice
     ("n_sets", "i8"),
@@ -47,6 +52,31 @@ def _set_of(l2, slice_, group):
     """The set of a slice's line `group`; higher bits are folded in against strides."""
     sets = l2.n_sets // l2.map.slices
     return set_at(l2.sets, slice_ * sets + (group ^ group // sets ^ group // sets // sets) % sets)
+
+
+@compiled
+def _clear(l2_set):
+    for way in range(WAYS):
+        l2_set.line[u(way)] = 0
+        l2_set.valid[u(way)] = 0
+        l2_set.dirty[u(way)] = 0
+        l2_set.used[u(way)] = 0
+
+
+@compiled
+def begin(l2, machine):
+    """Start a kernel at time zero on what the one before it has left."""
+    kept = machine.l2.between_kernels
+    for k in range(l2.n_sets):
+        l2_set = set_at(l2.sets, k)
+        slice_ = k // (l2.n_sets // l2.map.slices)
+        if kept == CLEAR or (kept == CLEAR_SOME and slice_ < machine.dram.channels):
+            _clear(l2_set)
+        for way in range(WAYS):
+            l2.uses = max(l2.uses, l2_set.used[u(way)])
+            l2_set.filled[u(way)] = 0
+            for sector in range(SECTORS):
+                l2_set.atomic_free[u(way), u(sector)] = 0
 
 
 @compiled

@@ -367,6 +367,10 @@ class L2(Section):
     line_bytes: Count = Field(description="bytes of a line")
     round_trip: Count = Field(description="request of an SM to its reply, L2 hit, unloaded")
     atomic_latency: Cycles = Field(description="added to the round trip by an atomic")
+    between_kernels: Literal["keep", "clear", "clear_some"] = Field(
+        description="a kernel finds what the one before left; or nothing, dirty sectors are lost; "
+        "or nothing in as many slices as there are channels"
+    )
     prefetch_hints: bool = Field(description="LTC64B, LTC128B: bytes that a miss fetches")
     atomic_interval: Count = Field(
         description="cycles of an atomic in its slice: per sector, and per lane with the same word"
