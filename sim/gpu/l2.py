@@ -13,6 +13,7 @@ from . import dram, interconnect, slice_hash
 WAYS = 32
 SECTORS = 4
 SLICES = 128
+MISSES = 256  # of a slice, at most
 
 SET = record(
     ("line", "i8", WAYS),  # line number + 1; 0: empty
@@ -29,6 +30,8 @@ SLICE = record(
     ("request_free", "i8"),  # a packet a cycle comes in
     ("data_free", "i8"),  # a sector a cycle goes out
     ("atomic_free", "i8"),
+    ("misses", "i8"),  # ever
+    ("there", "i8", MISSES),  # when the newest of them were, or will be, served
 )
 
 # Choices of `l2.between_kernels`.
@@ -151,6 +154,23 @@ def _widened(sectors, together):
 
 
 @compiled
+def _fetch(l2, memory, machine, slice_, group, sectors, at):
+    """Fetch sectors from memory once one of the slice's misses is served; returns when they come.
+
+    Who finds all of them taken holds back the requests behind.
+    """
+    unit = l2.slices[u(slice_)]
+    if unit.misses >= machine.l2.mshrs:
+        oldest = unit.there[u((unit.misses - machine.l2.mshrs) % MISSES)]
+        at = max(at, oldest)
+        unit.request_free = max(unit.request_free, at)
+    there = at + dram.read(memory, machine, slice_, group, sectors, at)
+    unit.there[u(unit.misses % MISSES)] = there
+    unit.misses += 1
+    return there
+
+
+@compiled
 def _read(l2, memory, machine, slice_, line, sectors, together, at):
     """Look sectors up and fetch what is missing; returns when all are there, hits in cycle `at`."""
     group = line // l2.map.slices
@@ -160,7 +180,7 @@ def _read(l2, memory, machine, slice_, line, sectors, together, at):
     l2.sector_hits += popcount(sectors & ~missing)
     if missing:
         fetched = _widened(missing, together) & ~int(l2_set.valid[u(way)])
-        there = at + dram.read(memory, machine, slice_, group, fetched, at)
+        there = _fetch(l2, memory, machine, slice_, group, fetched, at)
         l2_set.valid[u(way)] |= fetched
         l2_set.filled[u(way)] = max(there, l2_set.filled[u(way)])
     return max(at, l2_set.filled[u(way)])

@@ -365,6 +365,7 @@ class L2(Section):
     slices: Count = Field(le=128, description="slices, each with ports of a sector per cycle")
     ways: Count = Field(le=32, description="lines of a set")
     line_bytes: Count = Field(description="bytes of a line")
+    mshrs: Count = Field(le=256, description="misses of a slice that may be outstanding")
     round_trip: Count = Field(description="request of an SM to its reply, L2 hit, unloaded")
     atomic_latency: Cycles = Field(description="added to the round trip by an atomic")
     between_kernels: Literal["keep", "clear", "clear_some"] = Field(
