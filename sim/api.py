@@ -43,6 +43,8 @@ def run(
 ) -> Result:
     """Simulate every kernel of `trace` (a trace, or the path of a file) on `gpu`.
 
+    Each finds in the L2 what those before it left there, as `l2.between_kernels` says.
+
     `model="reference"` takes the readable twin of one SM (`sim/reference`) in place of the engine:
     slow, without statistics, and with an L1D and an L1 instruction cache that always hit.
 
@@ -55,6 +57,7 @@ def run(
     if not isinstance(trace, Trace):
         trace = load(trace, launch, kernel)
     results = []
+    l2_sets = engine.empty_l2(machine)
     for one in trace.kernels:
         warn_of_differences(one, machine)
         if model == "reference":
@@ -69,6 +72,7 @@ def run(
             clock_reads or one.clock_reads,
             progress,
             threads=threads,
+            l2_sets=l2_sets,
         )
         results.append(_result(state))
     return Result(

@@ -64,8 +64,9 @@ def simulate(
     window: int | None = None,
     threads: int = 1,
     log: StateLog | None = None,
+    l2_sets: Any = None,
 ) -> RunState:
-    """Simulate one kernel on a cold GPU.
+    """Simulate one kernel, on a cold GPU or with the L2 of `empty_l2` that earlier ones have used.
 
     A kernel without control bits runs with scoreboards, whatever the machine has (sm-core 7.1).
     `sms` uses only the first so many SMs; `window` shortens the windows between SMs and L2 (any
@@ -93,7 +94,8 @@ def simulate(
     sm_array = allocate(SM, n_sms)
     if log is not None:
         log.attach(sm_array)
-    l2_sets = allocate(SET, _l2_sets(machine))
+    if l2_sets is None:
+        l2_sets = empty_l2(machine)
     gpu_array = allocate(whole.GPU, 1)
     gpu = gpu_array[0]
     gpu.kernel, gpu.machine, gpu.sms = (
@@ -124,9 +126,11 @@ def simulate(
     )
 
 
-def _l2_sets(machine: Machine) -> int:
+def empty_l2(machine: Machine) -> Any:
+    """The contents of an L2 that nobody has used, for kernels that follow each other."""
     l2 = machine.gpu.l2
-    return l2.size_kib * 1024 // (l2.line_bytes * l2.ways * l2.slices) * l2.slices
+    sets = l2.size_kib * 1024 // (l2.line_bytes * l2.ways * l2.slices)
+    return allocate(SET, sets * l2.slices)
 
 
 def _run(

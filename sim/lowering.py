@@ -15,6 +15,7 @@ from .streams import Streams
 
 _WIDTHS = {64: 1, 128: 2}  # index into the timings for 32, 64 and 128 bits; narrower as 32
 _TENSOR = ("HMMA", "IMMA", "BMMA", "QMMA", "OMMA")
+_PREFETCHES = {"LTC64B": 2, "LTC128B": 4, "LTC256B": 4}  # sectors, of a line at most
 _BARRIERS = {"SYNC": core.SYNC, "RED": core.SYNC, "ARV": core.ARRIVE}
 
 
@@ -215,9 +216,30 @@ def _data_path(inst: Instruction) -> int:
         Access.LOAD: core.L1_LOAD,
         Access.ASYNC_COPY: core.L1_LOAD,
         Access.STORE: core.L1_STORE,
-        Access.ATOMIC: core.L2_READ,
-        Access.REDUCTION: core.L2_WRITE,
+        Access.ATOMIC: core.ATOMIC,
+        Access.REDUCTION: core.REDUCTION,
     }[inst.access]
+
+
+def _set_cache_operator(row: Any, inst: Instruction, gpu: Gpu) -> None:
+    """What an access asks of the caches (memory 2.8), and CCTL."""
+    modifiers = set(inst.modifiers)
+    shared = "STRONG" in modifiers and modifiers & {"GPU", "SYS"}
+    if shared or "BYPASS" in modifiers:
+        row.path = {core.L1_LOAD: core.L2_READ, core.L1_STORE: core.L2_WRITE}.get(
+            int(row.path), row.path
+        )
+    if gpu.sm.l1d.hints and modifiers & {"EF", "LU"}:
+        row.place = core.OLDEST
+    elif gpu.sm.l1d.hints and "NA" in modifiers:
+        row.place = core.NOWHERE
+    row.prefetch = 1
+    if gpu.l2.prefetch_hints:
+        row.prefetch = next((n for name, n in _PREFETCHES.items() if name in modifiers), 1)
+    if gpu.sm.l1d.invalidated_by == "cctl":
+        row.invalidates = inst.opcode == "CCTL" and "IVALL" in modifiers
+    else:
+        row.invalidates = inst.opcode == "MEMBAR"
 
 
 def _address_timing(inst: Instruction, gpu: Gpu) -> AddressTiming:
@@ -262,6 +284,7 @@ def _set_memory(row: Any, inst: Instruction, gpu: Gpu) -> None:
     row.read_latency = timing.read[width]
     row.read_with_result = timing.read_with_result
     row.path = _data_path(inst)
+    _set_cache_operator(row, inst, gpu)
     row.accesses = inst.access != Access.NONE
     row.stores = inst.access in (Access.STORE, Access.REDUCTION)
     row.copies = inst.access == Access.ASYNC_COPY

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.errors import InputError
-from ..traces.kernel import Cta, Kernel, Path, Warp
+from ..isa.program import Access, Space
+from ..traces.kernel import SHARED_WINDOW, WINDOW_BYTES, Cta, Kernel, Path, Warp
 from .compiled import allocate, join
 from .core import instruction as core
 from .machine.schema import Gpu
@@ -112,6 +113,10 @@ class _Coalescer:
         self._data_paths = np.ascontiguousarray(table["path"])
         widths = [inst.width for inst in kernel.program.instructions]
         self._sizes = np.maximum(np.array(widths, np.int64) // 8, 1)
+        generic = [inst.space == Space.GENERIC for inst in kernel.program.instructions]
+        self._generic = np.array(generic, bool)
+        atomic = [inst.access == Access.ATOMIC for inst in kernel.program.instructions]
+        self._passes = np.array(atomic, np.int64) * gpu.sm.data_path.shared_atomic_passes
         l1d = gpu.sm.l1d
         self._geometry = (l1d.sets, l1d.data_banks, l1d.bank_bytes.bit_length() - 1)
         self._rooms = coalescer.rooms()
@@ -147,6 +152,17 @@ class _Coalescer:
             )
         return addresses
 
+    def _paths(
+        self, addresses: NDArray[np.int64], masks: NDArray[np.uint32], pcs: NDArray[np.uint32]
+    ) -> NDArray[Any]:
+        """The data path of each row: the first lane of a generic access tells its memory."""
+        paths = self._data_paths[pcs]
+        generic = np.flatnonzero(self._generic[pcs] & (masks != 0))
+        first = np.bitwise_count((masks[generic] & -masks[generic]) - 1)
+        offsets = addresses[generic, first] - SHARED_WINDOW
+        paths[generic[(offsets >= 0) & (offsets < WINDOW_BYTES)]] = core.SHARED
+        return paths
+
     def _add_rows(
         self, addresses: NDArray[np.int64], masks: NDArray[np.uint32], pcs: NDArray[np.uint32]
     ) -> None:
@@ -157,8 +173,9 @@ class _Coalescer:
             self._rooms,
             addresses,
             masks,
-            self._data_paths[pcs],
+            self._paths(addresses, masks, pcs),
             self._sizes[pcs],
+            self._passes[pcs],
             *self._geometry,
             accesses,
             lines,

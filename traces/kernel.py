@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from ..isa.program import Program
 
 WARP_SIZE = 32
+# Where generic addresses of shared and of local memory begin, and how many there are of each.
+SHARED_WINDOW, LOCAL_WINDOW, WINDOW_BYTES = 0x3_0000_0000, 0x1_0200_0000, 1 << 24
 
 
 def lanes_of(masks: NDArray[np.uint32]) -> NDArray[np.bool]:

@@ -23,10 +23,17 @@ UNIFORM_RESULT = 2
 NO_ACCESS = 0  # SHFL, S2R
 L1_LOAD = 1
 L1_STORE = 2
-L2_READ = 3  # past the L1D: atomics with a result
-L2_WRITE = 4  # reductions
-SHARED = 5
-CONSTANT = 6
+L2_READ = 3  # past the L1D: accesses that other SMs have to see
+L2_WRITE = 4
+ATOMIC = 5  # at the L2, with a result
+REDUCTION = 6  # without
+SHARED = 7
+CONSTANT = 8
+
+# Where a line goes that an L1 load allocates.
+NEWEST = 0
+OLDEST = 1  # evicted first
+NOWHERE = 2
 
 # The L1.5 holds instructions, from address 0 on, and constants, from here on, bank by bank.
 CONSTANTS = 1 << 40
@@ -69,6 +76,9 @@ INSTRUCTION = record(
     ("accesses", "i2"),  # has a row in the trace's address stream
     ("path", "i2"),  # data path
     ("stores", "i2"),  # returns nothing
+    ("place", "i2"),  # of new lines in the L1D: NEWEST, OLDEST or NOWHERE
+    ("prefetch", "i2"),  # sectors that the L2 fetches together, aligned
+    ("invalidates", "i2"),  # the whole L1D
     ("l1tex", "i2"),  # waits for it are long-scoreboard stalls
     ("occupancy", "i2"),  # of the address stage
     ("grant", "i2"),  # issue to grant, unloaded
@@ -91,7 +101,11 @@ ACCESS = record(
     ("wavefronts", "i4"),  # cycles of the L1 or shared-memory data stage
 )
 
-LINE = record(("line", "i8"), ("sectors", "i2"))
+LINE = record(
+    ("line", "i8"),
+    ("sectors", "i2"),
+    ("turns", "i2"),  # of an atomic at the L2: sectors, each as often as lanes share a word
+)
 
 PC = record(("pc", "i4"))
 CLOCK = record(("cycle", "i8"))

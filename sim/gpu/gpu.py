@@ -44,9 +44,10 @@ GPU = record(
 
 @entry
 def begin_kernel(gpu):
-    """Start a kernel on an empty GPU; its parameters are in the L2, as the launch wrote them."""
+    """Start a kernel on empty SMs; its parameters are in the L2, as the launch wrote them."""
     kernel, machine = kernel_at(gpu.kernel, 0), machine_at(gpu.machine, 0)
     slice_hash.begin(gpu.l2.map, machine.l2.slices)
+    l2.begin(gpu.l2, machine)
     dram.begin(gpu.dram, machine)
     for line in range(kernel.parameter_lines):
         l2.install(gpu.l2, gpu.dram, machine, CONSTANTS // machine.l2.line_bytes + line)
@@ -78,9 +79,10 @@ def _refill(gpu, machine, workers, until):
 @compiled
 def _serve(gpu, machine, s, request):
     at = l2.serve(gpu.l2, gpu.dram, machine, gpu.port[u(s)], request)
-    if request.kind == outbox.WRITE:
+    stores = request.kind == outbox.WRITE or request.kind == outbox.REDUCTION
+    if stores:
         gpu.stores_done = max(gpu.stores_done, at)
-    if request.kind != outbox.WRITE or request.id:
+    if not stores or request.id:
         outbox.answer(sm_at(gpu.sms, s), at, request.kind, request.id)
 
 

@@ -11,7 +11,9 @@ from ..sm import outbox
 from . import dram, interconnect, slice_hash
 
 WAYS = 32
+SECTORS = 4
 SLICES = 128
+MISSES = 256  # of a slice, at most
 
 SET = record(
     ("line", "i8", WAYS),  # line number + 1; 0: empty
@@ -19,6 +21,7 @@ SET = record(
     ("filled", "i8", WAYS),  # cycle in which the last sectors from memory are there
     ("valid", "i2", WAYS),  # sectors
     ("dirty", "i2", WAYS),  # sectors that the memory does not have
+    ("atomic_free", "i8", (WAYS, SECTORS)),  # from when another atomic may change a sector
 )
 
 set_at = pointer_to(SET)
@@ -27,7 +30,14 @@ SLICE = record(
     ("request_free", "i8"),  # a packet a cycle comes in
     ("data_free", "i8"),  # a sector a cycle goes out
     ("atomic_free", "i8"),
+    ("misses", "i8"),  # ever
+    ("there", "i8", MISSES),  # when the newest of them were, or will be, served
 )
+
+# Choices of `l2.between_kernels`.
+KEEP = 0
+CLEAR = 1
+CLEAR_SOME = 2
 
 STATE = record(
     ("sets", "i8"),  # address of the sets, slice by slice
@@ -45,6 +55,31 @@ def _set_of(l2, slice_, group):
     """The set of a slice's line `group`; higher bits are folded in against strides."""
     sets = l2.n_sets // l2.map.slices
     return set_at(l2.sets, slice_ * sets + (group ^ group // sets ^ group // sets // sets) % sets)
+
+
+@compiled
+def _clear(l2_set):
+    for way in range(WAYS):
+        l2_set.line[u(way)] = 0
+        l2_set.valid[u(way)] = 0
+        l2_set.dirty[u(way)] = 0
+        l2_set.used[u(way)] = 0
+
+
+@compiled
+def begin(l2, machine):
+    """Start a kernel at time zero on what the one before it has left."""
+    kept = machine.l2.between_kernels
+    for k in range(l2.n_sets):
+        l2_set = set_at(l2.sets, k)
+        slice_ = k // (l2.n_sets // l2.map.slices)
+        if kept == CLEAR or (kept == CLEAR_SOME and slice_ < machine.dram.channels):
+            _clear(l2_set)
+        for way in range(WAYS):
+            l2.uses = max(l2.uses, l2_set.used[u(way)])
+            l2_set.filled[u(way)] = 0
+            for sector in range(SECTORS):
+                l2_set.atomic_free[u(way), u(sector)] = 0
 
 
 @compiled
@@ -77,6 +112,8 @@ def _way_of(l2, l2_set, memory, machine, slice_, line, at):
         l2_set.valid[u(way)] = 0
         l2_set.dirty[u(way)] = 0
         l2_set.filled[u(way)] = 0
+        for sector in range(SECTORS):
+            l2_set.atomic_free[u(way), u(sector)] = 0
     l2.uses += 1
     l2_set.used[u(way)] = l2.uses
     return way
@@ -104,7 +141,37 @@ def _write(l2, memory, machine, slice_, line, sectors, at):
 
 
 @compiled
-def _read(l2, memory, machine, slice_, line, sectors, at):
+def _widened(sectors, together):
+    """All sectors of the aligned groups of `together` in which one is asked for."""
+    if together == 1:
+        return sectors
+    group = (1 << together) - 1
+    mask = 0
+    for first in range(0, SECTORS, together):
+        if sectors >> first & group:
+            mask |= group << first
+    return mask
+
+
+@compiled
+def _fetch(l2, memory, machine, slice_, group, sectors, at):
+    """Fetch sectors from memory once one of the slice's misses is served; returns when they come.
+
+    Who finds all of them taken holds back the requests behind.
+    """
+    unit = l2.slices[u(slice_)]
+    if unit.misses >= machine.l2.mshrs:
+        oldest = unit.there[u((unit.misses - machine.l2.mshrs) % MISSES)]
+        at = max(at, oldest)
+        unit.request_free = max(unit.request_free, at)
+    there = at + dram.read(memory, machine, slice_, group, sectors, at)
+    unit.there[u(unit.misses % MISSES)] = there
+    unit.misses += 1
+    return there
+
+
+@compiled
+def _read(l2, memory, machine, slice_, line, sectors, together, at):
     """Look sectors up and fetch what is missing; returns when all are there, hits in cycle `at`."""
     group = line // l2.map.slices
     l2_set = _set_of(l2, slice_, group)
@@ -112,30 +179,45 @@ def _read(l2, memory, machine, slice_, line, sectors, at):
     missing = sectors & ~int(l2_set.valid[u(way)])
     l2.sector_hits += popcount(sectors & ~missing)
     if missing:
-        there = at + dram.read(memory, machine, slice_, group, missing, at)
-        l2_set.valid[u(way)] |= missing
+        fetched = _widened(missing, together) & ~int(l2_set.valid[u(way)])
+        there = _fetch(l2, memory, machine, slice_, group, fetched, at)
+        l2_set.valid[u(way)] |= fetched
         l2_set.filled[u(way)] = max(there, l2_set.filled[u(way)])
     return max(at, l2_set.filled[u(way)])
 
 
 @compiled
-def _change(l2, machine, slice_, line, sectors):
-    """An atomic has read sectors and leaves new values in them."""
+def _change(l2, machine, slice_, line, sectors, turns, at):
+    """An atomic changes sectors that are here in cycle `at`; returns when it has.
+
+    One follows another on a sector, and lanes that share a word follow each other.
+    """
     l2_set = _set_of(l2, slice_, line // l2.map.slices)
-    l2_set.dirty[u(_find(l2_set, machine.l2.ways, line))] |= sectors
+    way = _find(l2_set, machine.l2.ways, line)
+    l2_set.dirty[u(way)] |= sectors
+    work = turns * machine.l2.atomic_interval
+    for sector in range(SECTORS):
+        if sectors >> sector & 1:
+            at = max(at, l2_set.atomic_free[u(way), u(sector)])
+    for sector in range(SECTORS):
+        if sectors >> sector & 1:
+            l2_set.atomic_free[u(way), u(sector)] = at + max(work, machine.l2.atomic_gap)
+    return at + work - popcount(sectors) * machine.l2.atomic_interval
 
 
 @compiled
-def _enter(unit, machine, kind, sectors, at):
+def _enter(unit, machine, kind, sectors, turns, at):
     """A request's turn at its slice: its packets in, its data out; returns when."""
     at = max(unit.request_free, at)
     if kind == outbox.WRITE:
         unit.request_free = at + sectors
         return at
     unit.request_free = at + 1
-    if kind == outbox.ATOMIC:
+    if kind == outbox.ATOMIC or kind == outbox.REDUCTION:
         at = max(unit.atomic_free, at)
-        unit.atomic_free = at + sectors * machine.l2.atomic_interval
+        unit.atomic_free = at + turns * machine.l2.atomic_interval
+    if kind == outbox.REDUCTION:
+        return at
     at = max(unit.data_free, at)
     unit.data_free = at + sectors
     return at
@@ -150,12 +232,15 @@ def serve(l2, memory, machine, port, request):
     packets = 1 if kind == outbox.READ or kind == outbox.INSTRUCTION else sectors
     sent = interconnect.send(port, request.at + request.delay, packets)
     slice_ = slice_hash.slice_of(l2.map, request.line)
-    at = _enter(l2.slices[u(slice_)], machine, kind, sectors, sent)
+    turns = int(request.turns)
+    at = _enter(l2.slices[u(slice_)], machine, kind, sectors, turns, sent)
     if kind == outbox.WRITE:
         there = _write(l2, memory, machine, slice_, request.line, mask, at)
         return there + machine.l2.round_trip
-    there = _read(l2, memory, machine, slice_, request.line, mask, at)
-    if kind == outbox.ATOMIC:
-        _change(l2, machine, slice_, request.line, mask)
+    there = _read(l2, memory, machine, slice_, request.line, mask, int(request.prefetch), at)
+    if kind == outbox.ATOMIC or kind == outbox.REDUCTION:
+        there = _change(l2, machine, slice_, request.line, mask, turns, there)
         there += machine.l2.atomic_latency
+    if kind == outbox.REDUCTION:
+        return there + machine.l2.round_trip
     return max(there, interconnect.receive(port, machine, sent, sectors)) + machine.l2.round_trip

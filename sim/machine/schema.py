@@ -266,6 +266,10 @@ class DataPath(Section):
     shared: Cycles = Field(description="the same, shared memory, per-thread addresses")
     shared_uniform: Cycles = Field(description="the same, one address")
     shared_wide: tuple[Cycles, Cycles, Cycles] = Field(description="added for 32, 64, 128 bits")
+    shared_atomic_passes: int = Field(
+        ge=0,
+        description="of a lane of an atomic through its bank of shared memory; 0: as a load",
+    )
     constant: Cycles = Field(description="the same, L0 VL constant cache hit")
     async_copy: Cycles = Field(description="the same, LDGSTS: the global read is done")
     other: Cycles = Field(description="the same, SHFL and S2R")
@@ -296,6 +300,10 @@ class L1D(Section):
     mshrs: Count = Field(le=512, description="line requests that may be outstanding")
     miss_latency: Cycles = Field(description="from the table to the request to L2, L1D miss")
     store_allocates: bool = Field(description="stores leave their data in the L1D")
+    hints: bool = Field(description="EF, LU and NA say where a loaded line goes, or nothing")
+    invalidated_by: Literal["cctl", "membar"] = Field(
+        description="what empties the L1D: CCTL.IVALL, or each MEMBAR"
+    )
 
 
 class Barrier(Section):
@@ -357,9 +365,18 @@ class L2(Section):
     slices: Count = Field(le=128, description="slices, each with ports of a sector per cycle")
     ways: Count = Field(le=32, description="lines of a set")
     line_bytes: Count = Field(description="bytes of a line")
+    mshrs: Count = Field(le=256, description="misses of a slice that may be outstanding")
     round_trip: Count = Field(description="request of an SM to its reply, L2 hit, unloaded")
     atomic_latency: Cycles = Field(description="added to the round trip by an atomic")
-    atomic_interval: Count = Field(description="cycles of an atomic in its slice, per sector")
+    between_kernels: Literal["keep", "clear", "clear_some"] = Field(
+        description="a kernel finds what the one before left; or nothing, dirty sectors are lost; "
+        "or nothing in as many slices as there are channels"
+    )
+    prefetch_hints: bool = Field(description="LTC64B, LTC128B: bytes that a miss fetches")
+    atomic_interval: Count = Field(
+        description="cycles of an atomic in its slice: per sector, and per lane with the same word"
+    )
+    atomic_gap: Cycles = Field(description="cycles between two atomics on one sector, at least")
 
 
 class Dram(Section):

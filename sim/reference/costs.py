@@ -180,10 +180,10 @@ def _tensor(inst: Instruction, sm: Sm) -> tuple[int, int]:
 def _set_memory(cost: Cost, sm: Sm) -> None:
     """The row of the table in section 6.4, and the way of the data behind the grant."""
     inst, path = cost.inst, sm.data_path
-    if inst.access == Access.ATOMIC and inst.space != Space.SHARED:
+    if _needs_l2(inst):
         raise InputError(
-            f"{inst.text!r}: the reference model ends at the L1; simulate global atomics "
-            "with `--engine fast`"
+            f"{inst.text!r}: the reference model ends at the L1; simulate global atomics and loads "
+            "of GPU scope with `--engine fast`"
         )
     width = {64: 1, 128: 2}.get(inst.width, 0)
     timing = _address_timing(inst, sm)
@@ -200,6 +200,19 @@ def _set_memory(cost: Cost, sm: Sm) -> None:
     staged = inst.access != Access.NONE and inst.space != Space.CONSTANT
     if staged:
         cost.wavefronts = 1 if inst.uniform_address else 1 << width  # one address: a broadcast
+        if inst.access == Access.ATOMIC:
+            lanes = 32 if inst.uniform_address else 1 << width
+            cost.wavefronts = path.shared_atomic_passes * lanes
+            cost.first_beat += (cost.wavefronts - (1 << width)) * sm.l1d.stage_cycles
+
+
+def _needs_l2(inst: Instruction) -> bool:
+    """Whether a result comes from the L2 alone."""
+    if inst.access == Access.ATOMIC:
+        return inst.space != Space.SHARED
+    wide = "STRONG" in inst.modifiers and {"GPU", "SYS"} & set(inst.modifiers)
+    reads = inst.access in (Access.LOAD, Access.ASYNC_COPY)
+    return reads and (bool(wide) or "BYPASS" in inst.modifiers)
 
 
 def _address_timing(inst: Instruction, sm: Sm) -> AddressTiming:

@@ -15,6 +15,8 @@ from ..core import instruction as core
 LANES = 32
 LINE_SHIFT = 7  # 128-byte lines
 SECTOR_SHIFT = 5  # 32-byte sectors
+SECTORS = 4  # of a line
+ATOMIC_BYTES = 4  # that an atomic unit of the L2 changes of a word in one turn
 CHAINS = 64  # values with the same low bits
 MOST = 9 * LANES  # words of an access: 32 bytes that straddle words of 4, in every lane
 PHASES = 8  # of an access of 256 bits
@@ -95,6 +97,27 @@ def lines_of(room, addresses, mask, size, sectors):
 
 
 @compiled
+def _atomic_turns(room, addresses, mask, size, turns):
+    """Turns of each sector of the lines of `room`: lanes that share a word take theirs one by one.
+
+    A word of 64 bits takes two. Other words of a sector are changed together.
+    """
+    for k in range(SECTORS * room.n):
+        turns[k] = 0
+    own = max(size // ATOMIC_BYTES, 1)
+    for lane in range(LANES):
+        if mask >> lane & 1:
+            turn = own
+            for earlier in range(lane):
+                if mask >> earlier & 1 and addresses[earlier] // size == addresses[lane] // size:
+                    turn += own
+            line = addresses[lane] >> LINE_SHIFT
+            k = SECTORS * _place(room, line, line & (CHAINS - 1))
+            k += (addresses[lane] >> SECTOR_SHIFT) % SECTORS
+            turns[k] = max(turns[k], turn)
+
+
+@compiled
 def _grain(addresses, mask, size, shift, bytes_of_all):
     """Log of the bytes to count words by; if no access straddles two, as many as go together."""
     for lane in range(LANES):
@@ -154,6 +177,22 @@ def shared_wavefronts(rooms, addresses, mask, size):
 
 
 @entry
+def atomic_wavefronts(room, addresses, mask, size):
+    """Lanes in the busiest bank of each phase of an atomic on shared memory, summed."""
+    banks = SHARED_BYTES >> SHARED_SHIFT
+    lanes = max(min(LANES, PHASE_BYTES // size), 1)
+    total = 0
+    for first in range(0, LANES, lanes):
+        for bank in range(banks):
+            room.counts[bank] = 0
+        for lane in range(first, first + lanes):
+            if mask >> lane & 1:
+                room.counts[(addresses[lane] >> SHARED_SHIFT) & (banks - 1)] += 1
+        total += _most(room, banks)
+    return total
+
+
+@entry
 def l1_wavefronts(rooms, addresses, mask, size, n_sets, n_banks, bank_shift):
     """Cycles of the L1D: one line a set and cycle in the tags, one word a bank and cycle.
 
@@ -169,15 +208,24 @@ def l1_wavefronts(rooms, addresses, mask, size, n_sets, n_banks, bank_shift):
 
 
 @entry
-def coalesce(rooms, addresses, masks, paths, sizes, n_sets, n_banks, bank_shift, accesses, out):
-    """Fill one `ACCESS` a row, and their lines; returns the number of lines."""
+def coalesce(
+    rooms, addresses, masks, paths, sizes, passes, n_sets, n_banks, bank_shift, accesses, out
+):
+    """Fill one `ACCESS` a row, and their lines; returns the number of lines.
+
+    Atomics on shared memory pass the data stage `passes` times for each lane.
+    """
     sectors = np.empty(MOST, np.int64)
+    turns = np.empty(SECTORS * MOST, np.int64)
     n = 0
     for row in range(len(masks)):
         mask, size, path = masks[row], sizes[row], paths[row]
         access = accesses[row]
         access.first = n
-        if path == core.SHARED:
+        if path == core.SHARED and passes[row]:
+            lanes = atomic_wavefronts(rooms[0], addresses[row], mask, size)
+            access.wavefronts = passes[row] * lanes
+        elif path == core.SHARED:
             access.wavefronts = shared_wavefronts(rooms, addresses[row], mask, size)
         else:
             found = lines_of(rooms[0], addresses[row], mask, size, sectors)
@@ -186,8 +234,13 @@ def coalesce(rooms, addresses, masks, paths, sizes, n_sets, n_banks, bank_shift,
                 access.wavefronts = l1_wavefronts(
                     rooms, addresses[row], mask, size, n_sets, n_banks, bank_shift
                 )
+            changes = path == core.ATOMIC or path == core.REDUCTION
+            if changes:
+                _atomic_turns(rooms[0], addresses[row], mask, size, turns)
             for k in range(found):
                 out[n].line = rooms[0].values[k]
                 out[n].sectors = sectors[k]
+                if changes:
+                    out[n].turns = turns[SECTORS * k : SECTORS * (k + 1)].sum()
                 n += 1
     return n

@@ -83,6 +83,19 @@ def touch(l1, machine, way):
 
 
 @compiled
+def make_oldest(l1, machine, way):
+    """Make `way` the first of its set to be replaced."""
+    s = (l1.line[u(way)] - 1) % machine.sm.l1d.sets
+    if l1.oldest[u(s)] != way:
+        _unlink(l1, s, way)
+        oldest = int(l1.oldest[u(s)])
+        l1.newer[u(way)] = oldest
+        l1.older[u(way)] = -1
+        l1.older[u(oldest)] = way
+        l1.oldest[u(s)] = way
+
+
+@compiled
 def _forget(l1, way):
     """Take `way` out of its hash chain."""
     b = (l1.line[u(way)] - 1) % BUCKETS
@@ -196,7 +209,7 @@ def drop_sectors(l1, line, sectors):
 
 @compiled
 def clear(l1):
-    """Invalidate everything, at the start of a kernel."""
+    """Invalidate everything; what is on its way goes to the loads that wait for it alone."""
     for way in range(LINES):
         l1.line[u(way)] = 0
     for bucket in range(BUCKETS):

@@ -10,11 +10,16 @@ from .. import stalls
 from ..compiled import compiled, lowest, record, u
 from ..core import memory_queue, queue, writeback
 from ..core.instruction import (
+    ATOMIC,
     CONSTANT,
     L1_LOAD,
     L1_STORE,
     L2_READ,
     L2_WRITE,
+    NOWHERE,
+    OLDEST,
+    REDUCTION,
+    SHARED,
     access_at,
     instruction_at,
     line_at,
@@ -113,25 +118,36 @@ def _enter_stage(unit, machine, inst, wavefronts, begin):
 
 
 @compiled
-def _request(sm, line, sectors, kind, load, delay, now):
+def _request(sm, inst, line, sectors, kind, turns, load, delay, now):
     number = l1_data.new_request(sm.l1d, line, sectors)
     l1_data.wait_for(sm.l1d, number, load)
-    outbox.push(sm, now, delay, kind, line, sectors, number)
+    outbox.push(sm, now, delay, kind, line, sectors, inst.prefetch, turns, number)
     return number
 
 
 @compiled
-def _load_line(sm, kernel, machine, line, sectors, load, delay, now):
+def _way_of(l1, machine, ways, inst, line):
+    """The way of a line that a load finds or allocates, where its instruction says; -1: none."""
+    way = l1_data.find(l1, line)
+    new = way < 0
+    if new and inst.place != NOWHERE:
+        way = l1_data.allocate(l1, machine, ways, line)
+    if way >= 0 and inst.place != OLDEST:
+        l1_data.touch(l1, machine, way)
+    elif way >= 0 and new:
+        l1_data.make_oldest(l1, machine, way)
+    return way
+
+
+@compiled
+def _load_line(sm, kernel, machine, inst, line, sectors, load, delay, now):
     """Look a line up; returns how many more requests the load waits for."""
     l1 = sm.l1d
     l1.sector_accesses += 1
-    way = l1_data.find(l1, line)
+    way = _way_of(l1, machine, kernel.l1_ways, inst, line)
     if way < 0:
-        way = l1_data.allocate(l1, machine, kernel.l1_ways, line)
-        if way < 0:
-            _request(sm, line, sectors, outbox.READ, load, delay, now)
-            return 1
-    l1_data.touch(l1, machine, way)
+        _request(sm, inst, line, sectors, outbox.READ, 0, load, delay, now)
+        return 1
     absent = sectors & ~int(l1.valid[u(way)])
     if absent == 0:
         l1.sector_hits += 1
@@ -145,7 +161,7 @@ def _load_line(sm, kernel, machine, line, sectors, load, delay, now):
         waits += l1_data.wait_for(l1, int(l1.bringer[u(way), u(sector)]), load)
     absent &= ~coming
     if absent:
-        number = _request(sm, line, absent, outbox.READ, load, delay, now)
+        number = _request(sm, inst, line, absent, outbox.READ, 0, load, delay, now)
         l1_data.expect(l1, way, absent, number)
         waits += 1
     return waits
@@ -175,11 +191,14 @@ def _load(sm, kernel, machine, s, entry, inst, access, delay, now):
             continue
         if inst.path == L1_LOAD:
             missing += _load_line(
-                sm, kernel, machine, line.line, int(line.sectors), load, delay, now
+                sm, kernel, machine, inst, line.line, int(line.sectors), load, delay, now
             )
         else:
-            l1_data.drop_sectors(sm.l1d, line.line, int(line.sectors))
-            _request(sm, line.line, int(line.sectors), outbox.ATOMIC, load, delay, now)
+            kind = outbox.READ if inst.path == L2_READ else outbox.ATOMIC
+            if kind == outbox.ATOMIC:
+                l1_data.drop_sectors(sm.l1d, line.line, int(line.sectors))
+            turns = int(line.turns)
+            _request(sm, inst, line.line, int(line.sectors), kind, turns, load, delay, now)
             missing += 1
     _wait_or_deliver(sm, s, entry, load, missing, now)
 
@@ -207,14 +226,16 @@ def acknowledge(sm, sender, now):
 @compiled
 def _store(sm, kernel, machine, s, warp, inst, access, delay, now):
     """A write goes through to the L2."""
+    kind = outbox.REDUCTION if inst.path == REDUCTION else outbox.WRITE
     sender = _sender(sm, kernel, s, warp, int(access.lines))
     for k in range(access.lines):
         line = line_at(kernel.lines, access.first + k)
-        if not machine.sm.l1d.store_allocates or inst.path == L2_WRITE:
+        if not machine.sm.l1d.store_allocates or inst.path != L1_STORE:
             l1_data.drop_sectors(sm.l1d, line.line, int(line.sectors))
         elif l1_data.find(sm.l1d, line.line) < 0:
             l1_data.allocate(sm.l1d, machine, kernel.l1_ways, line.line)
-        outbox.push(sm, now, delay, outbox.WRITE, line.line, int(line.sectors), sender)
+        sectors, turns = int(line.sectors), int(line.turns)
+        outbox.push(sm, now, delay, kind, line.line, sectors, 1, turns, sender)
 
 
 @compiled
@@ -242,6 +263,12 @@ def refill(sm, number, now):
 
 
 @compiled
+def _in_shared_memory(inst, access):
+    """Whether a generic access went there: it passes the data stage and touches no line."""
+    return inst.path != SHARED and access.wavefronts > 0 and access.lines == 0
+
+
+@compiled
 def _grant(sm, kernel, machine, s, now):
     """Take a sub-core's oldest memory instruction."""
     sc = sm.subcores[u(s)]
@@ -255,15 +282,21 @@ def _grant(sm, kernel, machine, s, now):
     begin = now + machine.sm.data_path.entry
     late = 0  # cycles later than the unloaded latency
     entry.at = now + inst.first_beat
+    if inst.invalidates:
+        l1_data.clear(sm.l1d)
     if inst.accesses:
         access = access_at(kernel.accesses, entry.access)
         late = _enter_stage(unit, machine, inst, int(access.wavefronts), begin)
         entry.at += late
-        delay = machine.sm.data_path.entry + machine.sm.l1d.miss_latency + late
-        if inst.path == L1_LOAD or inst.path == L2_READ:
+        if _in_shared_memory(inst, access):
+            entry.at += machine.sm.data_path.shared - machine.sm.data_path.l1
+        delay = machine.sm.data_path.entry + late
+        if inst.path == L1_LOAD or inst.path == L1_STORE:
+            delay += machine.sm.l1d.miss_latency
+        if inst.path == L1_LOAD or inst.path == L2_READ or inst.path == ATOMIC:
             _load(sm, kernel, machine, s, entry, inst, access, delay, now)
             return
-        if inst.path == L1_STORE or inst.path == L2_WRITE:
+        if inst.path == L1_STORE or inst.path == L2_WRITE or inst.path == REDUCTION:
             _store(sm, kernel, machine, s, int(entry.warp), inst, access, delay, now)
         elif inst.path == CONSTANT:
             _load_constant(sm, kernel, machine, s, entry, inst, access, begin, now)

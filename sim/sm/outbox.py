@@ -15,15 +15,18 @@ REPLIES = 2048
 READ = 0
 WRITE = 1
 ATOMIC = 2
-INSTRUCTION = 3
+REDUCTION = 3
+INSTRUCTION = 4
 
 REQUEST = record(
     ("at", "i8"),  # cycle in which it was made; requests of an SM are in order of time
-    ("delay", "i8"),  # cycles until it leaves the SM
     ("line", "i8"),
+    ("delay", "i4"),  # cycles until it leaves the SM
     ("id", "i4"),  # the SM's own number for it: comes back with the answer
     ("kind", "i2"),
     ("sectors", "i2"),
+    ("prefetch", "i2"),  # sectors that the L2 fetches together, aligned
+    ("turns", "i2"),  # of an atomic, at its slice
 )
 
 REPLY = record(("at", "i8"), ("id", "i4"), ("kind", "i2"))
@@ -39,7 +42,7 @@ def room(sm, n):
 
 
 @compiled
-def push(sm, at, delay, kind, line, sectors, number):
+def push(sm, at, delay, kind, line, sectors, prefetch, turns, number):
     """Send a request; the caller has asked for room."""
     request = sm.out.request[u(sm.out.n)]
     request.at = at
@@ -48,6 +51,8 @@ def push(sm, at, delay, kind, line, sectors, number):
     request.id = number
     request.kind = kind
     request.sectors = sectors
+    request.prefetch = prefetch
+    request.turns = turns
     sm.out.n += 1
 
 

@@ -57,7 +57,7 @@ def _take_replies(sm, machine, now):
             return
         if reply.kind == outbox.INSTRUCTION:
             l1_icache.refill(sm, machine, reply.id, now)
-        elif reply.kind == outbox.WRITE:
+        elif reply.kind == outbox.WRITE or reply.kind == outbox.REDUCTION:
             memory_unit.acknowledge(sm, reply.id, now)
         else:
             memory_unit.refill(sm, reply.id, now)

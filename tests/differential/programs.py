@@ -98,6 +98,7 @@ SHARED = st.one_of(
     *(form(f"LDS{w} {{d}}, [{{a}}]", d=register(4), a=register()) for w in WIDE),
     *(form(f"STS{w} [{{a}}], {{d}}", d=register(4), a=register()) for w in WIDE),
     *(form(f"LDS{w} {{d}}, [UR4]", d=register(4)) for w in WIDE),
+    form("ATOMS.ADD {d}, [{a}], {b}", a=register()),
     form("SHFL.IDX PT, {d}, {a}, {b}, {c}"),
     form("S2R {d}, SR_TID.X"),
 )

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from warpwise.sim.compiled import allocate
+from warpwise.sim.core import instruction as core
 from warpwise.sim.sm import coalescer
 
 LANES = 32
@@ -164,3 +166,28 @@ def test_nobody_executes():
     assert coalesced(addresses, 0, 4) == {}
     assert l1_wavefronts(addresses, 0, 4) == 0
     assert coalescer.shared_wavefronts(ROOMS, addresses, 0, 4) == 0
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(0, 40), min_size=LANES, max_size=LANES),
+    st.sampled_from([4, 8]),
+    st.integers(1, ALL),
+)
+def test_turns_of_atomics(words, size, mask):
+    """In each sector, as many as lanes share a word; twice with words of 64 bits."""
+    addresses = np.array([words], np.int64) * size
+    accesses, lines = allocate(core.ACCESS, 1), allocate(core.LINE, 2 * LANES)
+    rows = (np.array([value]) for value in (mask, core.ATOMIC, size, 0))
+    n = coalescer.coalesce(ROOMS, addresses, *rows, 4, 16, 3, accesses, lines)
+    lanes = Counter(word for lane, word in enumerate(words) if mask >> lane & 1)
+    most = {}
+    for word, count in lanes.items():
+        sector = word * size // 32
+        most[sector] = max(most.get(sector, 0), count * size // 4)
+    expected = Counter()
+    for sector, turns in most.items():
+        expected[sector // 4] += turns
+    assert (
+        dict(zip(lines["line"][:n].tolist(), lines["turns"][:n].tolist(), strict=True)) == expected
+    )

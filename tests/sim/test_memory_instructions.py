@@ -146,3 +146,41 @@ def test_long_conflicting_streams_with_counters(simulate, instruction):
     stream = f"@repeat 60 [B------:R-:W0:-:S01] {instruction} ; @addr base=0 stride=128"
     run = simulate(f"{stream}\n[B0-----:R-:W-:-:S01] NOP ;", block=128, events=False)
     assert run.cycles >= 60 * 4 * 32
+
+
+@pytest.mark.parametrize(("stride", "lanes"), [(4, 1), (8, 2), (128, 32), (0, 32)])
+def test_lanes_of_a_shared_atomic_pass_their_bank_twice(simulate, stride, lanes):
+    """Also those that share a word; the first of the passes is part of the latency of a load."""
+    add = f"[B------:R-:W0:-:S02] ATOMS.ADD R4, [R2], R6 ; @addr base=0 stride={stride}"
+    run = simulate(f"{add}\n[B0-----:R-:W-:-:S01] NOP ;")
+    assert run.issues("NOP")[0] - run.issues()[0] == 24 + 2 * lanes - 1
+
+
+SHARED_WINDOW = 0x3_0000_0000
+
+
+@pytest.mark.parametrize(
+    ("instruction", "base", "stride", "cycles"),
+    [
+        ("LD.E R4", 0x10000, 4, 32),
+        ("LD.E R4", SHARED_WINDOW, 4, 24),
+        ("LD.E R4", SHARED_WINDOW + 256, 128, 24 + 31),  # all lanes in one bank
+        ("ATOM.E.ADD.STRONG.GPU PT, R4", SHARED_WINDOW, 0, 24 + 63),
+        ("LD.E R4", SHARED_WINDOW - 128, 4, 32),
+        ("LD.E R4", SHARED_WINDOW + (1 << 24), 4, 32),
+    ],
+)
+def test_the_address_of_a_generic_access_tells_its_memory(
+    simulate, instruction, base, stride, cycles
+):
+    place = f"@addr base={base:#x} stride={stride}"
+    operand = ", R6" if "ATOM" in instruction else ""
+    code = f"[B------:R-:W0:-:S02] {instruction}, [R2.64]{operand} ; {place}"
+    run = simulate(f"{code}\n[B0-----:R-:W-:-:S01] NOP ;")
+    assert run.issues("NOP")[0] - run.issues()[0] == cycles
+
+
+@pytest.mark.parametrize(("base", "sectors"), [(0x10000, 4), (SHARED_WINDOW, 0)])
+def test_a_generic_store_to_shared_memory_sends_nothing(simulate, base, sectors):
+    run = simulate(f"ST.E [R2.64], R4 ; @addr base={base:#x} stride=4")
+    assert int(run.state.gpu.l2.sector_accesses) == sectors

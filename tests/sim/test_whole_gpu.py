@@ -34,6 +34,25 @@ def test_stream_of_reads_nears_the_rate_of_the_memory(read_stream):
     assert read / (read_stream.execution_cycles - 500) == pytest.approx(416, rel=0.02)
 
 
+def test_few_misses_of_a_slice_limit_the_rate():
+    """Four lines of 128 bytes in each of 48 slices, and each takes 239 cycles or more."""
+    few = engine.simulate(stream(84), load("rtx_a6000", "ref", {"l2.mshrs": 4}))
+    read = int(few.gpu.dram.sectors_read) * 32
+    assert 0.8 < read / (few.execution_cycles - 500) / (4 * 128 * 48 / 239) <= 1
+
+
+@pytest.mark.parametrize(("mshrs", "added"), [(1, 2 * 239), (2, 239 + 2)])
+def test_a_miss_waits_for_those_before_it(simulate, mshrs, added):
+    """Two sectors of a line are two misses of a slice: one after the other, or a burst apart."""
+    loads = [f"[B------:R-:W0:-:S02] LDG.E R4, [R2.64] ; @addr base={a:#x} stride=0" for a in ROW]
+    use = "[B0-----:R-:W-:-:S01] NOP ;"
+    run = simulate("\n".join([*loads, use]), warm="icache", changes={"l2.mshrs": mshrs})
+    assert run.issues("NOP")[0] - run.issues()[0] == 250 + added
+
+
+ROW = (0x10000, 0x10020)
+
+
 @pytest.mark.parametrize("window", [1, 32, 128])
 def test_the_window_does_not_change_a_cycle(window):
     one_wave = stream(8, 128)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...isa.program import INSTRUCTION_BYTES, Program, Space
+from ..kernel import LOCAL_WINDOW, SHARED_WINDOW
 from .errors import UnsupportedError
 
 BANK_BYTES = 1 << 16
@@ -29,8 +30,7 @@ HOPPER = replace(TURING, shared_window=None)
 BLACKWELL = Layout(block=0x360, grid=0x370, stack_top=0x37C, local_window=0x2F8)
 LAYOUTS = dict.fromkeys(("sm_75", "sm_80", "sm_86", "sm_87", "sm_89"), TURING)
 LAYOUTS |= {"sm_90": HOPPER, "sm_120": BLACKWELL}
-WINDOW_ADDRESSES = {Space.SHARED: 0x3_0000_0000, Space.LOCAL: 0x1_0200_0000}  # generic ones
-WINDOW_BYTES = 1 << 24
+WINDOW_ADDRESSES = {Space.SHARED: SHARED_WINDOW, Space.LOCAL: LOCAL_WINDOW}  # generic ones
 OUTSIDE = 0x2_0000_0000  # address of the first function that is not in the binary
 BANKS = (0, 1, 2, 3, 4)
 VARIABLES = 3  # bank of the __constant__ variables

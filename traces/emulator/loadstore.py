@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...isa.program import Kind, Operand, Space
+from ..kernel import WINDOW_BYTES
 from .checks import Use, check_written
-from .constants import WINDOW_ADDRESSES, WINDOW_BYTES
+from .constants import WINDOW_ADDRESSES
 from .fragments import Warps
 from .half import double_to_half, half_to_double
 from .lanes import gather, scatter, whole
