@@ -10,6 +10,7 @@ import time
 
 import pandas as pd
 import pytest
+from studies.stream import KERNEL
 
 from warpwise.isa.errors import InputError
 from warpwise.sim import run
@@ -19,12 +20,6 @@ from warpwise.traces import convert as formats
 from warpwise.traces.handwritten import parse
 
 COMMAND = [sys.executable, "-c", "from warpwise.sim.cli import main; main()", "sweep"]
-KERNEL = """
-.arch sm_86
-.kernel stream
-@repeat 200 [B------:R-:W-:-:S01] FADD R1, R2, R5 ;
-[B------:R-:W-:-:S01] EXIT ;
-"""
 PLAN = """
 inputs = ["stream.sass"]
 sms = 1
