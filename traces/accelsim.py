@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Final
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from .lines import COMPRESSIONS, Lines
 LIST: Final = ".g"
 KERNEL: Final = ".traceg"
 PLACES: Final = 1 << 20  # instructions of a kernel's code, with the holes in it
+FUNCTIONS: Final = 1 << 10  # that may share a PC
 HEADER_LINES: Final = 100
 THREADS: Final = 1024  # of a CTA
 STEPS: Final = 1 << 26  # instructions that one CTA may execute
@@ -242,6 +244,8 @@ class _Code:
         static, place = found[0].rstrip(), int(pc, 16) // size
         here = self._by_place.setdefault(place, [])
         known = next((one for one in here if one.static == static), None)
+        if known is None and len(here) == FUNCTIONS:
+            lines.fail(f"code of over {FUNCTIONS} functions found at PC {pc}: too many")
         if known is None:
             known = self._new(static, place, len(here), rest[found.end() :], lines)
             here.append(known)
@@ -327,7 +331,7 @@ class _Ctas:
         self._path, self._code = path, code
         self._next = 0
         self._rest: Iterator[list[Warp]] = iter(())
-        self._paths: dict[bytes, Path] = {}  # warps that do the same share one
+        self._paths: WeakValueDictionary[bytes, Path] = WeakValueDictionary()
 
     def load(self, number: int) -> Cta:
         """CTA `number`, counted in the order of the file."""
@@ -340,6 +344,7 @@ class _Ctas:
         return Cta(number, tuple(self._shared(warp) for warp in warps))
 
     def _shared(self, warp: Warp) -> Warp:
+        """Warps that do the same share a path."""
         path = self._paths.setdefault(fingerprint(warp.path), warp.path)
         return Warp(path, warp.accesses)
 

@@ -41,6 +41,7 @@ MANIFEST: Final = "manifest.json"
 LEVEL: Final = 19  # of zstd
 BLOCKS_KEPT: Final = 4  # decoded blocks that an open file keeps
 MEMBER_LIMIT: Final = 1 << 31  # bytes that one member may decode to
+MANIFEST_LIMIT: Final = 1 << 28  # and the manifest
 MAGIC: Final = b"PK\x03\x04"
 REMEDY: Final = "the file is damaged or was cut short: copy it again or record it again"
 # What the layers below raise on bytes that are not what they should be.
@@ -429,11 +430,11 @@ class _File:
         if (
             info.compress_type not in methods
             or info.compress_size > self._size
-            or info.file_size > MEMBER_LIMIT
+            or info.file_size > (MANIFEST_LIMIT if name == MANIFEST else MEMBER_LIMIT)
         ):
             raise InputError(
-                f"{info.compress_size} bytes by method {info.compress_type} announced, "
-                f"expected method {methods[-1]} in a file of {self._size}"
+                f"{info.compress_size} bytes by method {info.compress_type} announced for "
+                f"{info.file_size}, expected method {methods[-1]} in a file of {self._size}"
             )
         with self._archive.open(info) as stream:
             return stream.read(info.file_size)

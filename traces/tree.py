@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import numpy as np
 from pydantic import ValidationError
@@ -163,7 +164,7 @@ class _Launch:
         self._check_files()
         self._program, self._starts = code.program(message.function_unique_id)
         self._copies = any(i.access == Access.ASYNC_COPY for i in self._program.instructions)
-        self._paths: dict[bytes, Path] = {}  # warps that do the same share one
+        self._paths: WeakValueDictionary[bytes, Path] = WeakValueDictionary()
 
     def kernel(self, digest: str) -> Kernel:
         """The launch, in a trace with this digest."""
@@ -252,7 +253,7 @@ class _Launch:
         if len(addresses) > ROW_LIMIT:
             raise InputError(f"{len(addresses)} memory instructions found, over {ROW_LIMIT}")
         path = Path(*(np.array(column, np.uint32) for column in (pcs, active, executed)))
-        path = self._paths.setdefault(fingerprint(path), path)
+        path = self._paths.setdefault(fingerprint(path), path)  # warps that do the same share it
         rows = shared.array() if self._copies else np.empty((0, WARP_SIZE), np.int64)
         return Warp(path, Accesses(addresses.array(), rows))
 

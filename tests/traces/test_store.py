@@ -448,6 +448,17 @@ def test_absurd_size_is_refused_before_anything_is_allocated(small):
         store.read(path)
 
 
+def test_a_manifest_of_many_bytes_is_refused(small):
+    """A quarter of a gigabyte of blanks takes little in a ZIP."""
+    _, path = small
+    with zipfile.ZipFile(path, "w") as archive:
+        blanks = b" " * (store.MANIFEST_LIMIT + 1)
+        archive.writestr(store.MANIFEST, blanks, zipfile.ZIP_DEFLATED, compresslevel=1)
+    assert path.stat().st_size < store.MANIFEST_LIMIT / 100
+    with pytest.raises(InputError, match="announced for 268435457"):
+        store.read(path)
+
+
 def test_other_files_are_named_as_such(tmp_path):
     path = tmp_path / "picture.warptrace"
     path.write_bytes(b"\x89PNG....")

@@ -1,0 +1,189 @@
+"""How large traces are in each format, and how fast they are written and read.
+
+`python -m warpwise.validation.trace_sizes` measures the zoo and a few longer launches, and writes
+the tables of `docs/trace-sizes.md`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import time
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..isa.files import whole
+from ..traces import convert
+from ..traces.kernel import Cta, Kernel, Trace
+from ..traces.load import load
+from .benchmarks import KERNELS, SIZES
+from .kernels.zoo import ZOO, trace_zoo
+from .report import aligned
+
+PAGE = Path(__file__).parents[1] / "docs" / "trace-sizes.md"
+# What each format is called, the file it is opened by, and how its text is compressed.
+FORMATS = {
+    "text": ("kernelslist.g", ""),
+    "text.xz": ("kernelslist.g", ".xz"),
+    "tree": ("dynamic_trace.pb", ""),
+    "native": ("trace.warptrace", ""),
+}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes of one trace in each format."""
+
+    name: str
+    warp_inst: int
+    formats: dict[str, int]
+    dynamic: int  # of the native ones, what says what the warps did
+
+    def times_smaller(self, other: str) -> float:
+        """How much smaller the native file is."""
+        return self.formats[other] / self.formats["native"]
+
+    @property
+    def dynamic_times_smaller(self) -> float:
+        """How much smaller than compressed text that part is; text has no static code either."""
+        return self.formats["text.xz"] / self.dynamic
+
+
+class Rates:
+    """Processor seconds of all traces by format and direction."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[tuple[str, str], float] = defaultdict(float)
+        self.warp_inst = 0
+
+    @contextmanager
+    def timed(self, name: str, direction: str) -> Iterator[None]:
+        """Count the time of a block."""
+        start = time.process_time()
+        yield
+        self.seconds[name, direction] += time.process_time() - start
+
+    def of(self, name: str, direction: str) -> float:
+        """Warp-instructions per second."""
+        return self.warp_inst / self.seconds[name, direction]
+
+
+def measure(name: str, trace: Trace, rates: Rates) -> Sizes:
+    """Write a trace in each format and read it back."""
+    held = replace(trace, kernels=tuple(map(_held, trace.kernels)))
+    n = sum(len(w.path.pcs) for k in held.kernels for cta in _ctas(k) for w in cta.warps)
+    rates.warp_inst += n
+    sizes, dynamic = {}, 0
+    for key, (file, compression) in FORMATS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / file
+            with rates.timed(key, "write"):
+                convert.write(held, path, compression)
+            sizes[key] = sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file())
+            with rates.timed(key, "open"):
+                opened = load(path)
+            with rates.timed(key, "read"):
+                _read(opened)
+            if key == "native":
+                dynamic = _block_bytes(path)
+    return Sizes(name, n, sizes, dynamic)
+
+
+def _held(kernel: Kernel) -> Kernel:
+    """The same kernel with all its CTAs in memory."""
+    return replace(kernel, load_cta=_ctas(kernel).__getitem__)
+
+
+def _ctas(kernel: Kernel) -> list[Cta]:
+    return [kernel.load_cta(number) for number in range(kernel.n_ctas)]
+
+
+def _read(trace: Trace) -> None:
+    for kernel in trace.kernels:
+        for number in range(kernel.n_ctas):
+            kernel.load_cta(number)
+
+
+def _block_bytes(path: Path) -> int:
+    with zipfile.ZipFile(path) as archive:
+        blocks = [i for i in archive.infolist() if "block" in i.filename]
+    return sum(info.compress_size for info in blocks)
+
+
+def zoo(rates: Rates, names: Iterable[str] = ZOO) -> Iterator[Sizes]:
+    """Kernels of the zoo."""
+    for name in names:
+        yield measure(name, trace_zoo(name), rates)
+
+
+def longer(rates: Rates, names: Iterable[str] = KERNELS) -> Iterator[Sizes]:
+    """Launches of the speed benchmark for a whole GPU."""
+    for name in names:
+        yield measure(name, Trace((KERNELS[name](max(SIZES)),)), rates)
+
+
+def total(sizes: list[Sizes]) -> Sizes:
+    """All traces together."""
+    formats = {key: sum(s.formats[key] for s in sizes) for key in FORMATS}
+    parts = ((s.warp_inst, s.dynamic) for s in sizes)
+    warp_inst, dynamic = map(sum, zip(*parts, strict=True))
+    return Sizes("all", warp_inst, formats, dynamic)
+
+
+def size_table(sizes: list[Sizes]) -> str:
+    """Bytes per warp-instruction, and how much smaller native files are."""
+    columns = ("kernel", "warp-inst", *FORMATS, "text/native", "text.xz/native", "text.xz/dynamic")
+    return aligned(columns, map(_cells, sizes))
+
+
+def _cells(s: Sizes) -> tuple[str, ...]:
+    each = (f"{s.formats[key] / s.warp_inst:.3f}" for key in FORMATS)
+    ratios = (s.times_smaller("text"), s.times_smaller("text.xz"), s.dynamic_times_smaller)
+    return s.name, str(s.warp_inst), *each, *(f"{ratio:.1f}" for ratio in ratios)
+
+
+def rate_table(rates: Rates) -> str:
+    """Warp-instructions per second of processor time."""
+    directions = ("write", "open", "read")
+    rows = [(key, *(f"{rates.of(key, d):,.0f}" for d in directions)) for key in FORMATS]
+    return aligned(("format", *directions), rows)
+
+
+def summary(sizes: list[Sizes]) -> str:
+    """How many kernels reach the goals."""
+    reached = {
+        "20 times smaller than text": [s.times_smaller("text") >= 20 for s in sizes],
+        "4 times smaller than text.xz": [s.times_smaller("text.xz") >= 4 for s in sizes],
+        "the same, without static code": [s.dynamic_times_smaller >= 4 for s in sizes],
+    }
+    return "\n".join(f"{goal}: {sum(r)} of {len(r)} kernels" for goal, r in reached.items())
+
+
+def main(names: Iterable[str] = ZOO, longer_names: Iterable[str] = KERNELS) -> None:
+    """Replace the tables of the page by ones measured here."""
+    rates, long_rates = Rates(), Rates()
+    measure("warm-up", trace_zoo("saxpy"), Rates())  # compiles
+    sizes = list(zoo(rates, names))
+    long_sizes = list(longer(long_rates, longer_names))
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    tables = (
+        size_table([*sorted(sizes, key=lambda s: s.warp_inst), total(sizes)]),
+        summary(sizes),
+        rate_table(rates),
+        size_table(long_sizes),
+        rate_table(long_rates) + f"\n\n{machine}",
+    )
+    parts = PAGE.read_text().split("```\n")
+    for number, table in enumerate(tables):
+        parts[2 * number + 1] = f"{table}\n"
+    with whole(PAGE) as stream:
+        stream.write("```\n".join(parts).encode())
+
+
+if __name__ == "__main__":
+    main()
