@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,12 +15,13 @@ from ..traces.kernel import Kernel, Trace, Warp
 from ..traces.load import load
 from ..traces.store import content_hash
 from . import engine
-from .core.limits import SUBCORES
+from .attribution import attribute
 from .machine.load import Machine
 from .machine.load import load as load_machine
 from .machine.schema import Gpu
 from .result import ClockReads, KernelResult, Result
-from .stalls import NOT_SELECTED, SELECTED, STATES
+from .stalls import STATES
+from .statistics import statistics
 
 REFERENCE_LIMIT = 1_000_000  # cycles: minutes
 
@@ -36,6 +37,7 @@ def run(
     max_cycles: int | None = None,
     events: bool = False,
     clock_reads: bool = False,
+    attribution: bool = False,
     progress: engine.Progress | None = None,
     threads: int = 1,
     model: Literal["fast", "reference"] = "fast",
@@ -47,6 +49,8 @@ def run(
     slow, without statistics, and with an L1D and an L1 instruction cache that always hit.
 
     `overrides` set parameters by dotted path: `run(t, **{"sm.register_file.read_ports": 2})`.
+    `attribution` simulates a second time to say where the cycles of SM 0 went, by instruction and
+    by issue slot.
     `kernel` picks kernels by name or pattern, `launch` is the launch file of a cubin, `sms` uses
     only the first so many SMs, `threads` changes the speed alone. Raises InputError for bad input,
     DeadlockError for a kernel that makes no progress or runs past `max_cycles`.
@@ -70,7 +74,12 @@ def run(
             progress,
             threads=threads,
         )
-        results.append(_result(state))
+        result = _result(state)
+        if attribution:
+            cycles = result.execution_cycles
+            where = attribute(one, machine, sms=sms, cycles=cycles, threads=threads)
+            result = replace(result, attribution=where)
+        results.append(result)
     return Result(
         machine.key,
         preset,
@@ -154,7 +163,7 @@ def _result(state: engine.RunState) -> KernelResult:
         sms=len(state.sms),
         sm_active_cycles=float(state.sms["cta"]["active_cycles"].mean()),
         stalls=dict(zip(STATES, map(int, stalls), strict=True)),
-        statistics=_statistics(state),
+        statistics=statistics(state),
         subcore_stalls=state.sms["subcores"]["stalls"]["cycles"].copy(),
         instructions=tuple(inst.text for inst in kernel.program.instructions),
         counts=state.counts,
@@ -164,55 +173,6 @@ def _result(state: engine.RunState) -> KernelResult:
         event_rows=state.events if state.record.events else None,
         wall_s=state.wall_s,
     )
-
-
-def _statistics(state: engine.RunState) -> dict[str, float]:
-    """Statistics under the short names of `metrics.METRICS`; counts over the whole GPU."""
-    sms, gpu, kernel = state.sms, state.gpu, state.kernel
-    warp_cycles = sms["subcores"]["stalls"]["warp_cycles"].sum()
-    active_cycles = sms["cta"]["active_cycles"].sum()
-    active = max(float(active_cycles), 1.0)
-    stalls = engine.stall_cycles(state)
-    warp_inst, thread_inst = state.streams.warp_inst, state.streams.thread_inst
-    l1, sector = sms["l1d"], state.machine.gpu.sm.l1d.sector_bytes
-    duration = (
-        1e3 * (state.launch_cycles + state.execution_cycles) / state.machine.gpu.clock.core_mhz
-    )
-    limits = state.occupancy.limits
-    fits, slots = min(limits.values()), state.machine.gpu.sm.occupancy.warps
-    return {
-        "duration": duration,
-        "threads_per_inst": thread_inst / max(warp_inst, 1),
-        "warp_cycles": int(warp_cycles),
-        "warps_active": float(warp_cycles / active),
-        "warps_eligible": float((stalls[SELECTED] + stalls[NOT_SELECTED]) / active / SUBCORES),
-        "occupancy_achieved": _percent(warp_cycles, active * slots),
-        "occupancy_theoretical": _percent(fits * kernel.warps_per_cta, slots),
-        "warp_latency": float(warp_cycles / max(warp_inst, 1)),
-        "ipc_active": float(warp_inst / active),
-        "issue_active": float(warp_inst / active / SUBCORES),
-        "l1_sectors_ld": int(l1["sector_accesses"].sum()),
-        "l1_hit_rate": _percent(l1["sector_hits"].sum(), l1["sector_accesses"].sum()),
-        "l1_wavefronts": int(sms["memory"]["wavefronts"].sum()),
-        "l2_sectors": int(gpu.l2.sector_accesses),
-        "l2_hit_rate": _percent(gpu.l2.sector_hits, gpu.l2.sector_accesses),
-        "l2_bytes_per_s": 1e9 * int(gpu.l2.sector_accesses) * sector / duration,
-        "dram_read": int(gpu.dram.sectors_read) * sector,
-        "dram_write": int(gpu.dram.sectors_written) * sector,
-        "ctas_per_sm": state.occupancy.ctas,
-        "grid_size": kernel.n_ctas,
-        "block_size": math.prod(kernel.block),
-        "registers_per_thread": kernel.registers or kernel.program.registers,
-        "waves_per_sm": kernel.n_ctas / (len(sms) * fits),
-        "limit_warps": limits["warps"],
-        "limit_ctas": limits["CTA slots"],
-        "limit_registers": limits["registers"],
-        "limit_shared": limits["shared memory"],
-    }
-
-
-def _percent(part: Any, whole: Any) -> float:
-    return 100.0 * float(part) / float(whole) if whole else 0.0
 
 
 def _unknown(kernel: Kernel, weights: Any) -> dict[str, float]:

@@ -8,24 +8,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..isa.errors import InputError
+from ..isa.program import INSTRUCTION_BYTES
 from ..traces.kernel import Kernel
 from . import engine
 from .core.limits import SUBCORES
 from .machine.load import Machine
+from .metrics import SLOT_METRICS, explained
 from .stalls import DRAIN, NOT_RESIDENT, SELECTED, STATES, StateLog
 
 if TYPE_CHECKING:
     import pandas as pd
 
 IDLE = "idle"  # a sub-core without a warp
+MOST_CYCLES = 20_000_000  # 1.3 GB
 
 
 @dataclass(frozen=True)
 class Attribution:
     """Two views of the same cycles of SM `sm`, which do not mix.
 
-    `by_pc`: one row a static instruction, warp-cycles by state (columns); each is counted at the
-    instruction that the warp issues next or, of a warp that drains, at its last one.
+    `by_pc`: one row a static instruction, warp-cycles by state (columns), which sum to those of the
+    SM; each is counted at the instruction that the warp issues next or, of a warp that drains, at
+    its last one.
     `issue_slots`: one row a sub-core, cycles by state; a cycle counts as `selected` if the sub-core
     issued, else as the state of most of its warps (at a tie, the first in the order of `STATES`),
     and as `idle` without a warp.
@@ -37,14 +42,28 @@ class Attribution:
     issue_slots: pd.DataFrame = field(repr=False)
 
 
-def attribute(kernel: Kernel, machine: Machine, sm: int = 0, sms: int | None = None) -> Attribution:
-    """Simulate a kernel twice: for its length, then with the state of every warp and cycle.
+def attribute(
+    kernel: Kernel,
+    machine: Machine,
+    sm: int = 0,
+    sms: int | None = None,
+    cycles: int | None = None,
+    threads: int = 1,
+) -> Attribution:
+    """Simulate a kernel with the state of every warp and cycle: 64 bytes a cycle.
 
-    Needs 64 bytes a cycle. `sms` as for `run`.
+    `cycles` are its execution cycles; without them, it is simulated once more to know. `sms` and
+    `threads` as for `run`. Raises InputError if that is too much memory.
     """
-    cycles = engine.simulate(kernel, machine, sms).execution_cycles
+    if cycles is None:
+        cycles = engine.simulate(kernel, machine, sms, threads=threads).execution_cycles
+    if cycles > MOST_CYCLES:
+        raise InputError(
+            f"{kernel.name} takes {cycles:,} cycles, attribution at most {MOST_CYCLES:,}; "
+            "leave it out, or cut the trace: warpwise convert --ctas"
+        )
     log = StateLog(sm, 0, cycles)
-    state = engine.simulate(kernel, machine, sms, events=True, log=log)
+    state = engine.simulate(kernel, machine, sms, events=True, log=log, threads=threads)
     events = state.events[state.events["sm"] == sm]
     return Attribution(sm, cycles, _by_pc(kernel, events, log), _issue_slots(log))
 
@@ -63,9 +82,9 @@ def _by_pc(kernel: Kernel, events: NDArray[Any], log: StateLog) -> pd.DataFrame:
         place = following - (state == DRAIN)
         np.add.at(total, (own["pc"][place], state), 1)
     frame = pd.DataFrame(total, columns=list(STATES))
-    frame.insert(0, "pc", np.arange(len(total)) * 16)
+    frame.insert(0, "pc", np.arange(len(total)) * INSTRUCTION_BYTES)
     frame.insert(1, "instruction", [inst.text for inst in kernel.program.instructions])
-    return frame
+    return explained(frame)
 
 
 def _issue_slots(log: StateLog) -> pd.DataFrame:
@@ -78,4 +97,4 @@ def _issue_slots(log: StateLog) -> pd.DataFrame:
         dominant[counts.sum(axis=0) == 0] = len(STATES)
         rows.append(np.bincount(dominant, minlength=len(STATES) + 1))
     names = pd.RangeIndex(SUBCORES, name="subcore")
-    return pd.DataFrame(rows, columns=[*STATES, IDLE], index=names)
+    return explained(pd.DataFrame(rows, columns=[*STATES, IDLE], index=names), SLOT_METRICS)

@@ -186,6 +186,12 @@ def run(
     clock_reads: Annotated[
         bool, typer.Option("--clock-reads", help="Report the clock values that warps read.")
     ] = False,
+    attribution: Annotated[
+        bool,
+        typer.Option(
+            "--attribution", help="Attribute the cycles of SM 0 to instructions; see report."
+        ),
+    ] = False,
     allow_unknown: Annotated[
         bool, typer.Option("--allow-unknown", help="Do not mark cycles for unknown opcodes.")
     ] = False,
@@ -208,6 +214,7 @@ def run(
         max_cycles=max_cycles,
         events=events is not None,
         clock_reads=clock_reads,
+        attribution=attribution,
         threads=threads,
         model=engine.value,
     )

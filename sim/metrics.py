@@ -6,6 +6,7 @@ by side only, `none` if there is no such metric.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +28,24 @@ class Metric:
     relation: Literal["equal", "close", "proxy", "none"] = "none"
 
 
+PIPES = {
+    "alu": "integer and logic",
+    "fma": "FP32 and integer multiply-add; FP32 on the integer pipe, where it may, counts here",
+    "fp16": "packed FP16, where it does not run on the FP32 pipe",
+    "fp64": "FP64, one for the SM",
+    "xu": "special functions and conversions",
+    "tensor": "matrix products",
+    "uniform": "uniform datapath",
+    "cbu": "branches",
+    "lsu": "memory instructions, of the SM's memory unit",
+}
+
+
+def _busy(pipe: str, of: str) -> Metric:
+    metric = f"sm__pipe_{pipe}_cycles_active.avg.pct_of_peak_sustained_active"
+    return Metric("%", f"active cycles in which the pipe takes instructions: {of}", metric, "proxy")
+
+
 METRICS = {
     "cycles": Metric("cycle", "launch and execution", "gpc__cycles_elapsed.max", "close"),
     "launch_cycles": Metric("cycle", "from the launch to the first CTA"),
@@ -36,6 +55,9 @@ METRICS = {
     ),
     "duration": Metric("ns", "cycles at the core clock", "gpu__time_duration.sum", "close"),
     "warp_inst": Metric("inst", "issued warp instructions", "smsp__inst_executed.sum", "equal"),
+    "warp_inst_issued": Metric(
+        "inst", "the same: nothing is issued twice", "smsp__inst_issued.sum", "close"
+    ),
     "thread_inst": Metric(
         "inst", "the same times active lanes", "smsp__thread_inst_executed.sum", "equal"
     ),
@@ -43,6 +65,12 @@ METRICS = {
         "thread/inst",
         "active lanes of an instruction",
         "smsp__thread_inst_executed_per_inst_executed.ratio",
+        "equal",
+    ),
+    "threads_pred_on_per_inst": Metric(
+        "thread/inst",
+        "active lanes whose guard holds",
+        "smsp__thread_inst_executed_pred_on_per_inst_executed.ratio",
         "equal",
     ),
     "ipc_elapsed": Metric(
@@ -85,16 +113,41 @@ METRICS = {
         "smsp__average_warp_latency_per_inst_issued.ratio",
         "close",
     ),
+    **{f"pipe_{pipe}_busy": _busy(pipe, of) for pipe, of in PIPES.items()},
+    "l1_requests_ld": Metric(
+        "request",
+        "global loads of warps with a lane that loads",
+        "l1tex__t_requests_pipe_lsu_mem_global_op_ld.sum",
+        "equal",
+    ),
     "l1_sectors_ld": Metric(
         "sector",
-        "32 bytes that global loads look up",
+        "32 bytes that these look up",
         "l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum",
+        "equal",
+    ),
+    "l1_sectors_per_request": Metric(
+        "sector/request",
+        "the one over the other; 4, 8 or 16 if neighbours load 32, 64 or 128 bits",
+        "l1tex__average_t_sectors_per_request_pipe_lsu_mem_global_op_ld.ratio",
         "equal",
     ),
     "l1_hit_rate": Metric(
         "%", "sectors of loads that hit", "l1tex__t_sector_hit_rate.pct", "close"
     ),
     "l1_wavefronts": Metric("cycle", "of the L1 and shared-memory data stage, all accesses"),
+    "shared_wavefronts": Metric(
+        "cycle",
+        "of these, for shared memory",
+        "l1tex__data_pipe_lsu_wavefronts_mem_shared.sum",
+        "close",
+    ),
+    "shared_conflicts": Metric(
+        "cycle",
+        "of these, beyond what accesses of that width take without bank conflicts",
+        "l1tex__data_bank_conflicts_pipe_lsu_mem_shared.sum",
+        "close",
+    ),
     "l2_sectors": Metric("sector", "32 bytes that reach the L2", "lts__t_sectors.sum", "close"),
     "l2_hit_rate": Metric("%", "of these, hits", "lts__t_sector_hit_rate.pct", "close"),
     "l2_bytes_per_s": Metric(
@@ -102,6 +155,24 @@ METRICS = {
     ),
     "dram_read": Metric("B", "read from memory", "dram__bytes_read.sum", "close"),
     "dram_write": Metric("B", "written to memory", "dram__bytes_write.sum", "close"),
+    "sol_sm": Metric(
+        "%",
+        "the busiest of issue and pipes, over all cycles",
+        "sm__throughput.avg.pct_of_peak_sustained_elapsed",
+        "proxy",
+    ),
+    "sol_mem": Metric(
+        "%",
+        "the busiest of memory unit, L1 data stage, L2 slices and memory, over all cycles",
+        "gpu__compute_memory_throughput.avg.pct_of_peak_sustained_elapsed",
+        "proxy",
+    ),
+    "sol_dram": Metric(
+        "%",
+        "data on the memory's buses, over all cycles",
+        "dram__throughput.avg.pct_of_peak_sustained_elapsed",
+        "proxy",
+    ),
     "ctas_per_sm": Metric("CTA", "at most at a time, in this grid"),
     "grid_size": Metric("CTA", "of the launch", "launch__grid_size", "equal"),
     "block_size": Metric("thread", "of a CTA", "launch__block_size", "equal"),
@@ -127,10 +198,21 @@ STALL_METRICS = {
 }
 
 
-def explained(frame: pd.DataFrame) -> pd.DataFrame:
+KERNEL_METRICS = METRICS | STALL_METRICS
+# Of one sub-core. Nsight Compute samples warps, not issue slots, but for those that issue.
+SLOT_METRICS = {
+    **{
+        state: Metric("cycle", "without issue, in which most of its warps are in this state")
+        for state in STATES
+    },
+    "selected": Metric("cycle", "in which the sub-core issues", "smsp__issue_active.sum", "close"),
+    "idle": Metric("cycle", "in which the sub-core has no warp"),
+}
+
+
+def explained(frame: pd.DataFrame, known: Mapping[str, Metric] = KERNEL_METRICS) -> pd.DataFrame:
     """The same frame, whose `attrs["metrics"]` say what its columns are."""
-    known = METRICS | STALL_METRICS
-    frame.attrs["metrics"] = {name: asdict(known[name]) for name in frame if name in known}
+    frame.attrs["metrics"] = {name: asdict(known[name]) for name in map(str, frame) if name in known}
     return frame
 
 

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from .attribution import Attribution
+
 SCHEMA = 1
 TABLES = ("stats", "stalls", "subcore_stalls", "instructions")  # properties of `Result`
 EVENTS = "events.parquet"  # of runs that recorded events
+ATTRIBUTION = ("pc", "issue_slots")  # properties of `Result`, of runs with attribution
 RESULT = "result.json"  # written last: a folder that has it is whole
 MODEL_VERSION = 4  # rises with every change that may change cycles
 
@@ -71,6 +74,7 @@ class KernelResult:
     unknown: dict[str, float] = field(default_factory=dict)  # opcode -> share of warp_inst
     clock_reads: tuple[ClockReads, ...] = field(default=(), repr=False)
     event_rows: NDArray[Any] | None = field(default=None, repr=False)
+    attribution: Attribution | None = field(default=None, repr=False)
     wall_s: float = 0.0
 
     @property
@@ -222,6 +226,36 @@ class Result:
             return pd.DataFrame(columns=["launch", "sm", "subcore", *STATES])
         return explained(pd.concat(parts, ignore_index=True))
 
+    @property
+    def pc(self) -> pd.DataFrame:
+        """Warp-cycles per launch and static instruction (rows) and state, of SM 0.
+
+        They sum to those of the SM in `subcore_stalls`. Raises ValueError without attribution.
+        """
+        return self._attributed("by_pc")
+
+    @property
+    def issue_slots(self) -> pd.DataFrame:
+        """Cycles per launch and sub-core (rows) of SM 0, by what its issue slot was used for.
+
+        Each row sums to the execution cycles. Raises ValueError without attribution.
+        """
+        return self._attributed("issue_slots")
+
+    def _attributed(self, view: str) -> pd.DataFrame:
+        import pandas as pd
+
+        parts = []
+        for kernel in self.kernels:
+            if kernel.attribution is None:
+                raise ValueError("run with attribution=True to attribute cycles")
+            part: pd.DataFrame = getattr(kernel.attribution, view).copy()
+            part.insert(0, "launch", kernel.launch)
+            parts.append(part)
+        frame = pd.concat(parts)
+        frame.attrs = parts[0].attrs
+        return frame
+
     def hotspots(self, n: int = 10) -> pd.DataFrame:
         """The costliest instructions of the kernel that took most cycles."""
         return max(self.kernels, key=lambda kernel: kernel.cycles).hotspots(n)
@@ -266,9 +300,11 @@ class Result:
         """
         path = Path(folder) / RESULT
         path.parent.mkdir(parents=True, exist_ok=True)
-        for old in (path, path.with_name(EVENTS)):
+        optional = (EVENTS, *(f"{name}.parquet" for name in ATTRIBUTION))
+        for old in (path, *map(path.with_name, optional)):
             old.unlink(missing_ok=True)
-        for name in TABLES:
+        attributed = all(kernel.attribution is not None for kernel in self.kernels)
+        for name in (*TABLES, *(ATTRIBUTION if attributed else ())):
             with whole(path.with_name(f"{name}.parquet")) as stream:
                 getattr(self, name).to_parquet(stream)
         if all(kernel.event_rows is not None for kernel in self.kernels):

@@ -90,11 +90,29 @@ class Streams:
     @property
     def thread_inst(self) -> int:
         """The same, counted for each active thread."""
+        return self._lanes([p.path.active for p in self._placed.values()])
+
+    @property
+    def predicated_on_inst(self) -> int:
+        """The same, counted for each thread whose guard holds."""
+        return self._lanes([p.path.executed for p in self._placed.values()])
+
+    def _lanes(self, masks: list[NDArray[np.uint32]]) -> int:
+        """Lanes of one mask a path element, over all warps."""
+        uses = [p.uses for p in self._placed.values()]
         return sum(
-            p.uses * int(np.bitwise_count(p.path.active).sum()) for p in self._placed.values()
+            n * int(np.bitwise_count(mask).sum()) for n, mask in zip(uses, masks, strict=True)
         )
 
+    @property
+    def asked(self) -> NDArray[Any]:
+        """What the accesses of each static instruction come to; fields of `ASKED`."""
+        return self._coalesce.asked
 
+
+# Of an instruction: accesses with a lane, their sectors, cycles of the data stage, and how many of
+# these cycles more than an access of its width without conflicts needs.
+ASKED = np.dtype([(name, "i8") for name in ("requests", "sectors", "wavefronts", "conflicts")])
 BATCH = 8192  # rows to coalesce at a time: calls per CTA would take longer than the work
 
 
@@ -115,6 +133,8 @@ class _Coalescer:
         l1d = gpu.sm.l1d
         self._geometry = (l1d.sets, l1d.data_banks, l1d.bank_bytes.bit_length() - 1)
         self._rooms = coalescer.rooms()
+        self._least = table["wavefronts"].astype(np.int64)
+        self.asked = np.zeros(len(table), ASKED)
 
     def add(self, cta: Cta, placed: list[_Placed]) -> list[int]:
         """Take the accesses of a CTA; returns the first row of each of its warps."""
@@ -163,10 +183,26 @@ class _Coalescer:
             accesses,
             lines,
         )
+        self._count(pcs, masks, accesses, lines["sectors"][:n])
         accesses["first"] += self._n_lines
         self._accesses.append(accesses)
         self._lines.append(lines[:n].copy())
         self._n_lines += n
+
+    def _count(
+        self, pcs: NDArray[np.uint32], masks: NDArray[np.uint32], accesses: Any, sectors: Any
+    ) -> None:
+        """Add accesses to what their instructions ask for."""
+        rows = np.repeat(np.arange(len(pcs)), accesses["lines"])
+        wavefronts = accesses["wavefronts"].astype(np.int64)
+        counts = {
+            "requests": masks != 0,
+            "sectors": np.bincount(rows, np.bitwise_count(sectors), len(pcs)),
+            "wavefronts": wavefronts,
+            "conflicts": np.maximum(wavefronts - self._least[pcs], 0),
+        }
+        for name, values in counts.items():
+            self.asked[name] += np.bincount(pcs, values, len(self.asked)).astype(np.int64)
 
     def arrays(self) -> tuple[Any, Any]:
         """All accesses and all their lines."""

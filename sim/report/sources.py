@@ -211,7 +211,8 @@ def effect(whole: pd.DataFrame, axis: str) -> pd.DataFrame:
     logs = whole.assign(log=np.log(whole["cycles"].to_numpy(float)))
     means = logs.groupby(["input", "name", "launch", axis], sort=False)["log"].mean().unstack(axis)
     values = sorted(means.columns) if pd.api.types.is_numeric_dtype(whole[axis]) else means.columns
-    gains = np.exp(-means[list(values)].sub(means[values[0]], axis=0))
+    means = means.reindex(columns=list(values))  # by label: booleans would choose rows
+    gains = np.exp(-means.sub(means.iloc[:, 0], axis=0))
     return pd.DataFrame(
         {
             "value": list(values),

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from warpwise.sim import run
+from warpwise.isa.errors import InputError
+from warpwise.sim import attribution, run
 from warpwise.sim.attribution import attribute
 from warpwise.sim.machine.load import load
 from warpwise.sim.stalls import STATES
@@ -38,6 +40,15 @@ def test_instructions_share_the_warp_cycles_of_each_state(both):
     assert attribution.by_pc[STATE_LIST].sum().to_dict() == result.stalls
 
 
+def test_instructions_share_those_of_their_sm():
+    """Of two SMs, the attribution is that of the first, in every state."""
+    result = run(load_trace(SAMPLE), sms=2, attribution=True)
+    parts = result.subcore_stalls
+    first = parts[parts["sm"] == 0][STATE_LIST].sum()
+    assert result.pc[STATE_LIST].sum().tolist() == first.tolist()
+    assert first.sum() < result.stalls.to_numpy().sum()
+
+
 def test_each_instruction_has_the_cycles_that_it_issued(both):
     result, attribution = both
     assert attribution.by_pc["selected"].tolist() == result.counts["issued"].tolist()
@@ -49,6 +60,30 @@ def test_every_cycle_of_a_subcore_is_one_issue_slot(both):
     assert slots.sum(axis=1).tolist() == [attribution.execution_cycles] * 4
     assert slots["selected"].sum() == result.warp_inst
     assert attribution.execution_cycles == result.execution_cycles
+
+
+def test_attribution_changes_nothing_else():
+    plain, attributed = run(parse(LOADS), sms=1), run(parse(LOADS), sms=1, attribution=True)
+    assert attributed.stats["cycles"].tolist() == plain.stats["cycles"].tolist()
+    assert attributed.stalls.equals(plain.stalls)
+    with pytest.raises(ValueError, match="attribution=True"):
+        _ = plain.pc
+
+
+def test_it_is_part_of_a_saved_run(tmp_path):
+    result = run(parse(LOADS), sms=1, attribution=True)
+    result.save(tmp_path)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "pc.parquet"), result.pc)
+    slots = pd.read_parquet(tmp_path / "issue_slots.parquet")
+    assert slots.attrs["metrics"]["idle"]["unit"] == "cycle"
+    run(parse(LOADS), sms=1).save(tmp_path)
+    assert not (tmp_path / "pc.parquet").exists()
+
+
+def test_kernels_that_are_too_long_are_refused(monkeypatch):
+    monkeypatch.setattr(attribution, "MOST_CYCLES", 50)
+    with pytest.raises(InputError, match="attribution at most 50; leave it out"):
+        run(parse(LOADS), sms=1, attribution=True)
 
 
 def test_a_load_is_waited_for_by_its_reader():
