@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 TRACE := traces/samples/matmul.warptrace
 # mypy finds the folders under their installed names through this link to the repository.
 PACKAGES := $(VENV)/names
+SOURCES := $(shell find isa sim traces validation -name '*.py' -o -name '*.toml' -o -name '*.csv')
 
 .DELETE_ON_ERROR:
-.PHONY: demo test slow lint kernels clean
+.PHONY: demo test slow lint docs kernels clean
 
 demo: $(VENV)/base
 	$(BIN)/warpwise run $(TRACE) --gpu rtx_a6000
@@ -24,6 +25,13 @@ lint: $(VENV)/full
 	$(BIN)/ruff format --check .
 	MYPYPATH=$(PACKAGES) $(BIN)/mypy -p warpwise.isa -p warpwise.traces -p warpwise.sim -p warpwise.validation
 
+# A notebook is executed again when it or the package has changed.
+docs: $(VENV)/docs $(patsubst %.py,docs/%.ipynb,$(wildcard notebooks/*.py))
+	$(BIN)/sphinx-build -q -W --keep-going docs docs/build/html
+
+docs/notebooks/%.ipynb: notebooks/%.py docs/execute.py $(SOURCES) | $(VENV)/docs
+	$(BIN)/python docs/execute.py $< $@
+
 kernels: $(VENV)/full
 	$(BIN)/python traces/kernels/build.py
 
@@ -37,6 +45,10 @@ $(VENV)/base: pyproject.toml | $(BIN)/python
 $(VENV)/full: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,cuda]'
 	mkdir -p $(PACKAGES) && ln -sfn $(CURDIR) $(PACKAGES)/warpwise
+	touch $@
+
+$(VENV)/docs: $(VENV)/full
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
 	touch $@
 
 $(BIN)/python:

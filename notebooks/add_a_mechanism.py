@@ -13,18 +13,17 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
 
 FOLDERS = ("isa", "traces", "sim", "validation")
-work = tempfile.TemporaryDirectory()
-COPY = Path(work.name)
+COPY = Path("mechanism").absolute()
 for folder in FOLDERS:
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(str(files(f"warpwise.{folder}")), COPY / "warpwise" / folder, ignore=ignored)
+    source, target = str(files(f"warpwise.{folder}")), COPY / "warpwise" / folder
+    shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
 
 
 def edit(file: str, old: str, new: str) -> None:
@@ -146,7 +145,6 @@ sms = 1
 """
 (COPY / "policies.toml").write_text(PLAN)
 document = json.loads(python("-m", "warpwise.sim", "sweep", "policies.toml", "--json"))
-work.cleanup()
 
 # %% [markdown]
 # Speed relative to the model's own policy, greedy then least recently issued.

@@ -1,11 +1,22 @@
 """Every notebook runs, and says what its text promises."""
 
 import runpy
+import shutil
 from pathlib import Path
 
 import pytest
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+
+
+@pytest.fixture(autouse=True)
+def work(request, monkeypatch):
+    """An empty folder of the notebook's own; its runs stay there for `make docs`."""
+    folder = ROOT / "docs/notebooks/work" / request.node.name.removeprefix("test_")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
 
 
 def test_every_notebook_has_a_test():
