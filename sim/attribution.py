@@ -14,13 +14,12 @@ from ..traces.kernel import Kernel
 from . import engine
 from .core.limits import SUBCORES
 from .machine.load import Machine
-from .metrics import SLOT_METRICS, explained
+from .metrics import IDLE, SLOT_METRICS, explained
 from .stalls import DRAIN, NOT_RESIDENT, SELECTED, STATES, StateLog
 
 if TYPE_CHECKING:
     import pandas as pd
 
-IDLE = "idle"  # a sub-core without a warp
 MOST_CYCLES = 20_000_000  # 1.3 GB
 
 

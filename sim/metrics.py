@@ -198,6 +198,7 @@ STALL_METRICS = {
 }
 
 
+IDLE = "idle"  # a sub-core without a warp
 KERNEL_METRICS = METRICS | STALL_METRICS
 # Of one sub-core. Nsight Compute samples warps, not issue slots, but for those that issue.
 SLOT_METRICS = {
@@ -206,13 +207,14 @@ SLOT_METRICS = {
         for state in STATES
     },
     "selected": Metric("cycle", "in which the sub-core issues", "smsp__issue_active.sum", "close"),
-    "idle": Metric("cycle", "in which the sub-core has no warp"),
+    IDLE: Metric("cycle", "in which the sub-core has no warp"),
 }
 
 
 def explained(frame: pd.DataFrame, known: Mapping[str, Metric] = KERNEL_METRICS) -> pd.DataFrame:
     """The same frame, whose `attrs["metrics"]` say what its columns are."""
-    frame.attrs["metrics"] = {name: asdict(known[name]) for name in map(str, frame) if name in known}
+    names = map(str, frame)
+    frame.attrs["metrics"] = {name: asdict(known[name]) for name in names if name in known}
     return frame
 
 

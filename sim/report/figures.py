@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,6 @@ from xml.etree import ElementTree as ET
 import numpy as np
 
 from ...isa.files import whole
-from ..stalls import STATES
-from .timeline_page import STALL_COLOURS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,16 +23,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours stay apart for colour-blind readers; markers and hatches do in grey.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 MARKERS = "os^Dv<>"
-STATE_COLOURS = {"selected": "#2171b5", **STALL_COLOURS}
 HATCHES = ("", "///", "...", "\\\\\\", "xxx")
-# From the bottom of a stack: work, fixed waits, front end, dependences, queues, pipes, the rest.
-STACK_ORDER = (
-    *("selected", "wait", "no_instruction", "branch_resolving", "imc_miss"),
-    *("short_scoreboard", "long_scoreboard", "lg_throttle", "mio_throttle"),
-    *("math_pipe_throttle", "dispatch_stall", "not_selected"),
-    *("barrier", "membar", "drain", "misc"),
-)
-assert set(STACK_ORDER) == set(STATES)
 ERROR_LIMIT = 100.0  # percent at which bars are cut
 FORMATS = ("pdf", "png")
 STYLE: dict[Any, Any] = {
@@ -90,6 +79,9 @@ class Figure:
         with mpl.rc_context(STYLE):
             self.canvas().savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
         return _for_page(stream.getvalue(), self)
+
+    def _repr_html_(self) -> str:
+        return self.svg()
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write the plot as PDF and PNG, and its data as CSV."""
@@ -274,90 +266,6 @@ def signed_bars(rows: pd.DataFrame) -> Figure:
     )
 
 
-def _per_instruction(stalls: pd.DataFrame, issued: Sequence[float]) -> pd.DataFrame:
-    """Warp-cycles per issued instruction, by state in the order of a stack."""
-    return stalls[list(STACK_ORDER)].div(np.asarray(issued, float), axis=0)
-
-
-def cpi_stack(stalls: pd.DataFrame, issued: Sequence[float]) -> Figure:
-    """Stacked bars, one a kernel: `stalls` has warp-cycles by state, `issued` the instructions."""
-    cpi = _per_instruction(stalls, issued)
-    states = [state for state in STACK_ORDER if cpi[state].any()]
-    data = cpi[states].reset_index(names="kernel")
-    tips = {
-        f"bar-{number}-{state}": [f"{kernel}: {state} {value:.2f} cycles per instruction"]
-        for number, kernel in enumerate(cpi.index)
-        for state, value in cpi.iloc[number][states].items()
-    }
-
-    def draw(axes: Axes) -> None:
-        left = np.zeros(len(cpi))
-        for place, state in enumerate(states):
-            values = cpi[state].to_numpy(float)
-            style: dict[str, Any] = {
-                "color": STATE_COLOURS[state],
-                "edgecolor": "#ffffff",
-                "lw": 0.6,
-            }
-            hatch = HATCHES[place % len(HATCHES)]
-            bars = axes.barh(range(len(cpi)), values, 0.7, left, hatch=hatch, label=state, **style)
-            for number, bar in enumerate(bars):
-                bar.set_gid(f"bar-{number}-{state}")
-            left += values
-        for number, total in enumerate(left):
-            axes.text(total, number, f" {total:.1f}", va="center", fontsize=9)
-        axes.set_yticks(range(len(cpi)), [_short(name) for name in cpi.index], fontsize=8)
-        axes.invert_yaxis()
-        axes.grid(visible=False, axis="y")
-        axes.margins(x=0.08)
-        axes.set_xlabel("warp-cycles per issued instruction")
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, reverse=True)
-
-    return Figure(
-        "cpi_stack",
-        "What warps wait for",
-        "Warp-cycles per issued instruction by warp state. "
-        + "; ".join(f"{kernel}: mostly {cpi.loc[kernel].idxmax()}" for kernel in cpi.index[:6]),
-        data,
-        draw,
-        (7.6, max(2.8, 1.2 + 0.5 * len(cpi))),
-        tips,
-    )
-
-
-def cpi_difference(stalls: pd.DataFrame, issued: Sequence[float]) -> Figure:
-    """By state, what the second of two runs waits more than the first."""
-    cpi = _per_instruction(stalls, issued)
-    first, second = cpi.index
-    change = cpi.loc[second] - cpi.loc[first]
-    states = [state for state in STACK_ORDER if change[state]]
-    data = cpi.T.assign(difference=change).reset_index(names="state")
-
-    def draw(axes: Axes) -> None:
-        colours = [STATE_COLOURS[state] for state in states]
-        bars = axes.barh(range(len(states)), change[states], color=colours, edgecolor="#444444")
-        axes.bar_label(bars, fmt="%+.2g", padding=3, fontsize=8)
-        axes.locator_params(axis="x", nbins=5)
-        axes.axvline(0, color="#444444", lw=1)
-        axes.set_yticks(range(len(states)), states, fontsize=8)
-        axes.grid(visible=False, axis="y")
-        axes.margins(x=0.2)
-        axes.set_xlabel("change in warp-cycles per issued instruction")
-
-    return Figure(
-        "cpi_difference",
-        f"{_short(second)} minus {_short(first)}",
-        f"The total changes by {change.sum():+.3g} warp-cycles per issued instruction.",
-        data,
-        draw,
-        (6.0, max(2.4, 1.0 + 0.32 * len(states))),
-    )
-
-
-def _short(name: str, most: int = 34) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
-
-
 def issue_timeline(events: pd.DataFrame, cycles: int = 200) -> Figure:
     """Which warp of the first SM issues when, in the window with most issues; a row a warp."""
     first_sm = events[events["sm"] == events["sm"].min()]
@@ -370,15 +278,17 @@ def issue_timeline(events: pd.DataFrame, cycles: int = 200) -> Figure:
 
         timeline(window, begin, begin + cycles, axes)
         axes.set_xlim(begin, begin + cycles)
-        axes.tick_params(axis="y", labelsize=7)
+        axes.tick_params(axis="y", labelsize=7, length=0)
+        axes.set_axisbelow(True)
 
     return Figure(
         "issue_timeline",
         "Which warp issues when",
-        f"{len(data)} instructions in cycles {begin} to {begin + cycles - 1}, the busiest.",
+        f"{len(data)} instructions of SM {first_sm['sm'].min()} in cycles {begin} to "
+        f"{begin + cycles - 1}, the busiest; a colour for each kind of unit.",
         data,
         draw,
-        (9.0, max(2.6, 1.0 + 0.16 * len(window.groupby(["cta", "warp"])))),
+        (11.0, max(2.6, 1.0 + 0.17 * len(window.groupby(["cta", "warp"])))),
     )
 
 
@@ -401,7 +311,7 @@ def sensitivity(effects: pd.DataFrame, axis: str) -> Figure:
         f"Best: {effects['speedup'].iloc[best]:.3f} at {effects['value'].iloc[best]}.",
         effects,
         draw,
-        (5.0, 3.4),
+        (6.0, 3.4),
     )
 
 
@@ -409,21 +319,21 @@ def tornado(effects: dict[str, pd.DataFrame]) -> Figure:
     """How far each parameter moves the cycles, the strongest on top."""
     import pandas as pd
 
-    spans = [
-        {"parameter": axis, "slowest": table["speedup"].min(), "fastest": table["speedup"].max()}
-        for axis, table in effects.items()
-    ]
-    data = pd.DataFrame(spans)
+    data = pd.DataFrame([_span(axis, table) for axis, table in effects.items()])
     data = data.assign(span=data["fastest"] / data["slowest"]).sort_values("span")
 
     def draw(axes: Axes) -> None:
-        change = 100 * (data[["slowest", "fastest"]] - 1)
         y = range(len(data))
-        axes.barh(y, change["fastest"], color=COLOURS[0], label="fastest value")
-        axes.barh(y, change["slowest"], color=COLOURS[1], hatch="///", label="slowest value")
+        for side, colour, hatch in (("fastest", COLOURS[0], ""), ("slowest", COLOURS[1], "///")):
+            change = 100 * (data[side] - 1)
+            bars = axes.barh(y, change, color=colour, hatch=hatch, label=f"{side} value")
+            moved = change.abs() > 0.05  # percent
+            labels = data[f"{side}_value"].where(moved, "")
+            axes.bar_label(bars, labels, padding=3, fontsize=8)
         axes.axvline(0, color="#444444", lw=1)
         axes.set_yticks(y, data["parameter"], fontsize=8)
         axes.grid(visible=False, axis="y")
+        axes.margins(x=0.12)
         axes.set_xlabel("speed-up over the first value (%)")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize=8)
 
@@ -436,3 +346,19 @@ def tornado(effects: dict[str, pd.DataFrame]) -> Figure:
         draw,
         (6.0, max(2.2, 1.0 + 0.4 * len(data))),
     )
+
+
+def _span(axis: str, effects: pd.DataFrame) -> dict[str, Any]:
+    """The two values of a parameter between which all others lie."""
+    speedups = dict(zip(effects["value"], effects["speedup"], strict=True))
+    slowest, fastest = (
+        min(speedups, key=speedups.__getitem__),
+        max(speedups, key=speedups.__getitem__),
+    )
+    return {
+        "parameter": axis,
+        "slowest": speedups[slowest],
+        "fastest": speedups[fastest],
+        "slowest_value": str(slowest),
+        "fastest_value": str(fastest),
+    }

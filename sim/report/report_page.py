@@ -46,14 +46,19 @@ def _figure(figure: Figure) -> str:
 
 
 def _table(frame: pd.DataFrame) -> str:
-    head = "".join(_heading(str(name)) for name in frame)
+    head = "".join(_heading(str(name), _is_numeric(frame[name])) for name in frame)
     rows = "".join(f"<tr>{''.join(_cells(row))}</tr>" for row in frame.itertuples(index=False))
     body = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
     return f'<div class="scroll" tabindex="0"><table>{body}</table></div>'
 
 
-def _heading(name: str) -> str:
-    return f'<th scope="col" aria-sort="none"><button>{escape(name)}</button></th>'
+def _is_numeric(column: pd.Series[Any]) -> bool:
+    return column.dtype.kind in "if"
+
+
+def _heading(name: str, numeric: bool) -> str:
+    kind = ' class="number"' if numeric else ""
+    return f'<th scope="col"{kind} aria-sort="none"><button>{escape(name)}</button></th>'
 
 
 def _cells(row: tuple[Any, ...]) -> Iterator[str]:
@@ -93,8 +98,8 @@ ul:empty { display: none; }
 figure { margin: 0; padding: 16px; border: 1px solid #d5dade; border-radius: 6px; }
 figure.wide { grid-column: 1 / -1; }
 figure.tall { grid-row: span 2; }
-figure.wide svg { max-width: 980px; }
-figure svg { width: 100%; height: auto; max-height: 620px; display: block; }
+figure.tall svg { max-height: 620px; }
+figure svg { width: 100%; height: auto; display: block; }
 figcaption { color: #4b5358; font-size: 13px; margin-top: 8px; }
 section { margin-top: 28px; }
 .scroll { overflow-x: auto; max-height: 560px; overflow-y: auto; border: 1px solid #d5dade; }
@@ -102,6 +107,7 @@ table { border-collapse: collapse; width: 100%; font-size: 13px; }
 th { position: sticky; top: 0; background: #eef2f5; text-align: left; padding: 0; }
 th button { font: inherit; font-weight: 600; background: none; border: 0; padding: 7px 10px;
   cursor: pointer; width: 100%; text-align: left; white-space: nowrap; color: inherit; }
+th.number button { text-align: right; }
 th[aria-sort=ascending] button::after { content: " \\25b2"; }
 th[aria-sort=descending] button::after { content: " \\25bc"; }
 td { padding: 5px 10px; border-top: 1px solid #e6eaed; white-space: nowrap; }

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...isa.errors import InputError
+from ..metrics import METRICS
 from ..result import EVENTS, RESULT
 from ..stalls import STATES
 from ..studies.sweep import TABLE
-from . import figures
+from . import figures, stacks
 from .figures import Figure
 
 if TYPE_CHECKING:
@@ -24,6 +25,13 @@ VALIDATION = "validation.json"
 EXPECTED = f"{RESULT} (a run), {VALIDATION} (validate hardware -o) or {TABLE} (a sweep)"
 POINT_COLUMNS = ("point", "input")
 MOST_KERNELS = 40  # bars of a stack
+FEW_KERNELS = 6  # columns of a table
+MOST_ROWS = 2000  # of a listing
+PCS, SLOTS = "pc.parquet", "issue_slots.parquet"
+KERNEL_COLUMNS = (
+    *("cycles", "launch_cycles", "execution_cycles", "warp_inst", "thread_inst", "ipc_elapsed"),
+    *("sm_active_cycles", "arch"),
+)
 
 
 @dataclass(frozen=True)
@@ -132,28 +140,76 @@ def _runs(folders: Sequence[Path]) -> Content:
     stalls = pd.DataFrame([k["stalls"] for _, k in kernels], columns=list(STATES), index=names)
     issued = [k["warp_inst"] for _, k in kernels]
     stacked = stalls.iloc[:MOST_KERNELS]
-    plots = [figures.cpi_stack(stacked, issued[:MOST_KERNELS])]
+    plots = [stacks.cpi_stack(stacked, issued[:MOST_KERNELS])]
     if len(folders) == 2:
         plots.append(_difference(folders, documents))
+    tables = {"Kernels": _kernels(kernels)}
+    if (folders[0] / PCS).is_file():
+        plots += _attributed(folders[0], documents[0], f"{folders[0].name}: " * several)
+        tables["Warp-cycles by instruction, SM 0"] = _listing(folders[0])
     if (folders[0] / EVENTS).is_file():
         plots.append(figures.issue_timeline(_frame(folders[0] / EVENTS)))
-    scalars: list[dict[str, Any]] = [
-        {"run": folder.name} | {k: v for k, v in kernel.items() if isinstance(v, str | int | float)}
-        for folder, kernel in kernels
-    ]
-    statistics = [kernel["statistics"] for _, kernel in kernels]
+    statistics = pd.DataFrame([kernel["statistics"] for _, kernel in kernels], index=names)
     hot = [_frame(folder / "instructions.parquet").assign(run=folder.name) for folder in folders]
     spots = pd.concat(hot).nlargest(30, "warp_cycles")
     spots["pc"] = spots["pc"].map("{:#06x}".format)
     facts = {f"cycles, {folder.name}": f"{d['total']['cycles']:,}" for folder, d in runs}
-    tables = {
-        "Kernels": pd.DataFrame(scalars).drop(columns=["wall_s", "warp_inst_per_s"]),
-        "Statistics": pd.DataFrame(statistics, index=names).reset_index(names="kernel"),
+    tables |= {
         "Costliest instructions": spots[["run", "launch", "pc", "instruction", "issued", "share"]],
+        "Statistics": _explained(statistics),
     }
     about = "; ".join(f"{d['gpu']}, preset {d['preset']}, {d['fingerprint']}" for d in documents)
     title = "Simulated runs" if several else "Simulated run"
     return Content(title, about, facts, plots, tables, list(_marks(documents)))
+
+
+def _kernels(kernels: Sequence[tuple[Path, dict[str, Any]]]) -> pd.DataFrame:
+    """Launch, size and cycles of each kernel."""
+    import pandas as pd
+
+    rows = [
+        {"run": folder.name, "launch": kernel["launch"], "name": kernel["name"]}
+        | {shape: " x ".join(map(str, kernel[shape])) for shape in ("grid", "block")}
+        | {name: kernel[name] for name in KERNEL_COLUMNS}
+        for folder, kernel in kernels
+    ]
+    return pd.DataFrame(rows)
+
+
+def _explained(statistics: pd.DataFrame) -> pd.DataFrame:
+    """Of few kernels a row a statistic, with its meaning; of many a row a kernel."""
+    if len(statistics) > FEW_KERNELS:
+        return statistics.reset_index(names="kernel")
+    table = statistics.T.rename_axis("name").reset_index()
+    about = [METRICS[name] for name in table["name"]]
+    table.insert(1, "unit", [metric.unit for metric in about])
+    table["definition"] = [metric.definition for metric in about]
+    table["Nsight Compute"] = [metric.nsight for metric in about]
+    return table
+
+
+def _attributed(folder: Path, document: dict[str, Any], run: str) -> list[Figure]:
+    """Issue slots and instructions of the kernel with most cycles; `run` stands before its name."""
+    kernel = max(document["kernels"], key=lambda kernel: kernel["cycles"])
+    by_pc, slots = _frame(folder / PCS), _frame(folder / SLOTS)
+    by_pc = by_pc[by_pc["launch"] == kernel["launch"]].drop(columns="launch")
+    slots = slots[slots["launch"] == kernel["launch"]].drop(columns="launch")
+    return [
+        stacks.issue_slots(slots, run + kernel["name"]),
+        stacks.instructions(by_pc.reset_index(drop=True), run + kernel["name"]),
+    ]
+
+
+def _listing(folder: Path) -> pd.DataFrame:
+    """All instructions of the run in the order of the code, with the states that occur."""
+    by_pc = _frame(folder / PCS)
+    states = by_pc[list(STATES)]
+    states = states.loc[:, states.any()]
+    table = by_pc[["launch", "pc", "instruction"]].assign(share=0.0)
+    total = states.sum(axis=1).groupby(by_pc["launch"]).transform("sum")
+    table["share"] = states.sum(axis=1) / total
+    table["pc"] = table["pc"].map("{:#06x}".format)
+    return table.join(states).iloc[:MOST_ROWS]
 
 
 def _difference(folders: Sequence[Path], documents: list[dict[str, Any]]) -> Figure:
@@ -164,7 +220,7 @@ def _difference(folders: Sequence[Path], documents: list[dict[str, Any]]) -> Fig
     names = [folder.name for folder in folders]
     names = names if names[0] != names[1] else [str(folder) for folder in folders]
     issued = [sum(k["warp_inst"] for k in d["kernels"]) for d in documents]
-    return figures.cpi_difference(pd.DataFrame(rows, index=names), issued)
+    return stacks.cpi_difference(pd.DataFrame(rows, index=names), issued)
 
 
 def _marks(documents: list[dict[str, Any]]) -> Iterator[str]:

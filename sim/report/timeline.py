@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...isa.opcodes import lookup
+from ...isa.program import Unit
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+# Kinds of units that readers tell apart, in colours that colour-blind readers do.
+KINDS = {
+    "integer": ("#0072b2", (Unit.ALU, Unit.UNIFORM)),
+    "multiply-add": ("#56b4e9", (Unit.FMA, Unit.FMA_HEAVY, Unit.FP16)),
+    "tensor, FP64, special": ("#e69f00", (Unit.TENSOR, Unit.FP64, Unit.XU)),
+    "memory": ("#d55e00", (Unit.MEMORY,)),
+    "control": ("#777777", (Unit.BRANCH, Unit.MISC, Unit.CLOCK)),
+}
 
 
 def draw(
@@ -23,7 +35,21 @@ def draw(
         from matplotlib import pyplot as plt
 
         _, axes = plt.subplots(figsize=(10, 1 + 0.3 * len(lanes)))
-    axes.barh([place[key] for key in keys], width=1, left=shown["issue"], height=0.8)
-    axes.set_yticks(range(len(lanes)), [f"SM{m} S{s} CTA{c} W{w}" for m, s, c, w in lanes])
+    units = [lookup(opcode.split(".")[0], opcode.split(".")[1:]).unit for opcode in shown["opcode"]]
+    for kind, (colour, members) in KINDS.items():
+        marks = [
+            (place[key], issue)
+            for key, issue, unit in zip(keys, shown["issue"], units, strict=True)
+            if unit in members
+        ]
+        if marks:
+            y, x = zip(*marks, strict=True)
+            axes.barh(y, width=1, left=x, height=0.8, align="center", color=colour, label=kind)
+    several = len({sm for sm, *_ in lanes}) > 1
+    labels = [f"{f'SM{m} ' * several}S{s} CTA{c} W{w}" for m, s, c, w in lanes]
+    axes.set_yticks(range(len(lanes)), labels)
+    axes.margins(y=0.01)
+    axes.invert_yaxis()
     axes.set_xlabel("issue cycle")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(KINDS), fontsize=8)
     return axes

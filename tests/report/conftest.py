@@ -24,7 +24,7 @@ def kernel(n, name="chain"):
 def folders(tmp_path_factory):
     """Name -> folder."""
     root = tmp_path_factory.mktemp("results")
-    run(parse(kernel(40)), sms=1, events=True).save(root / "first")
+    run(parse(kernel(40)), sms=1, events=True, attribution=True).save(root / "first")
     run(parse(kernel(40)), sms=1, preset="perfect_icache").save(root / "second")
     validate_hardware(output=root / "validation")
     for n in (4, 40):
@@ -32,7 +32,7 @@ def folders(tmp_path_factory):
     plan = Sweep(
         inputs=[{"trace": str(root / f"chain_{n}.sass")} for n in (4, 40)],
         sms=1,
-        axes={"sm.stream_buffer.lines": [0, 8], "sm.register_file.read_ports": [1, 2]},
+        axes={"sm.stream_buffer.lines": [0, 8], "sm.register_file.cache": [True, False]},
     )
     sweep(plan, root / "sweep")
     return {name: root / name for name in ("first", "second", "validation", "sweep")}

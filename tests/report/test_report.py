@@ -11,8 +11,8 @@ import pytest
 
 from warpwise.isa.errors import InputError
 from warpwise.sim.report import sources
-from warpwise.sim.report.figures import STACK_ORDER, STATE_COLOURS
 from warpwise.sim.report.report_page import page
+from warpwise.sim.report.stacks import COLOURS, ORDER
 from warpwise.validation import validate_hardware
 
 KINDS = {
@@ -35,8 +35,8 @@ def figure(folders, kind, name):
 
 
 def test_every_state_has_a_colour_of_its_own():
-    assert set(STATE_COLOURS) == set(STACK_ORDER)
-    assert len(set(STATE_COLOURS.values())) == len(STACK_ORDER)
+    assert set(COLOURS) == {*ORDER, "idle"}
+    assert len(set(COLOURS.values())) == len(COLOURS)
 
 
 def test_pages_need_nothing_else(content):
@@ -101,6 +101,35 @@ def test_stack_is_warp_cycles_per_instruction(folders):
     assert height == pytest.approx(kernel["statistics"]["warp_cycles"] / 82)
 
 
+def test_issue_slots_are_all_cycles_of_each_subcore(folders):
+    plot = figure(folders, "run", "issue_slots")
+    kernel = json.loads((folders["first"] / "result.json").read_text())["kernels"][0]
+    cycles = plot.data.set_index("subcore")
+    assert cycles.sum(axis=1).tolist() == [kernel["execution_cycles"]] * 4
+    assert cycles["selected"].tolist() == [41, 41, 0, 0]
+    assert (cycles.loc[2:, "idle"] > 0).all()
+
+
+def test_instructions_share_all_warp_cycles(folders):
+    """Those shown are the costliest, in the order of the code."""
+    plot = figure(folders, "run", "instructions")
+    shares = plot.canvas().axes[0].containers
+    shown = sum(bar.get_width() for part in shares for bar in part)
+    by_pc = pd.read_parquet(folders["first"] / "pc.parquet")
+    cost = by_pc[list(ORDER)].sum(axis=1)
+    assert shown == pytest.approx(100 * cost.nlargest(24).sum() / cost.sum())
+    assert plot.data["pc"].is_monotonic_increasing
+    assert len(plot.data) == 24
+
+
+def test_statistics_of_few_kernels_are_explained(folders):
+    table = sources.read([folders["first"], folders["second"]]).tables["Statistics"]
+    row = table.set_index("name").loc["warp_latency"]
+    assert row["unit"] == "cycle/inst"
+    assert row["Nsight Compute"].startswith("smsp__average_warp_latency")
+    assert row["first: chain"] != row["second: chain"]
+
+
 def test_difference_is_that_of_the_stacks(folders):
     stack = figure(folders, "runs", "cpi_stack").data.set_index("kernel")
     change = figure(folders, "runs", "cpi_difference").data.set_index("state")["difference"]
@@ -126,10 +155,12 @@ def test_sweep_shows_each_axis(folders):
     assert names == [
         "tornado",
         "sensitivity_sm_stream_buffer_lines",
-        "sensitivity_sm_register_file_read_ports",
+        "sensitivity_sm_register_file_cache",
     ]
     tornado = figure(folders, "sweep", "tornado").data
-    assert tornado["parameter"].iloc[-1] == "sm.stream_buffer.lines"
+    strongest = tornado.iloc[-1]
+    assert strongest["parameter"] == "sm.stream_buffer.lines"
+    assert (strongest["slowest_value"], strongest["fastest_value"]) == ("0", "8")
 
 
 def test_effect_is_a_geometric_mean_over_kernels():
