@@ -28,7 +28,6 @@ STAGE_COLOURS = {
     "X": "#74c476",
     "Wb": "#238b45",
 }
-DARK = ("Is", "Wb")  # stages with white letters
 STALL_COLOURS = {
     "drain": "#d9d9d9",
     "barrier": "#8c6d31",
@@ -139,9 +138,8 @@ def _boxes(group: ET.Element, pipeline: Pipeline, number: int, row: Row) -> None
     top = AXIS + number * ROW + 1
     for stage in row.stages:
         colour = STAGE_COLOURS[stage.kind]
-        shade = "dark" if stage.kind in DARK else "light"
         title = f"{stage.name}: {STAGES[stage.kind]}"
-        _box(group, pipeline, stage, top, BOX, colour, f"stage {shade}", title)
+        _box(group, pipeline, stage, top, BOX, colour, "stage", title)
     for stall in row.stalls:
         colour = STALL_COLOURS[stall.name]
         _box(group, pipeline, stall, top + BOX, STRIP, colour, "stall", f"stall: {stall.name}")
@@ -166,8 +164,15 @@ def _box(
     cycles = f"cycles {span.begin} to {span.end - 1} ({span.end - span.begin})"
     _element(box, "title").text = f"{title}, {cycles}"
     if len(span.name) * LETTER <= end - x + 1:
-        text = _element(group, "text", x=x + 2, y=y + height - 2, **{"class": kind})
+        letters = f"{kind} {'dark' if _is_dark(colour) else 'light'}"
+        text = _element(group, "text", x=x + 2, y=y + height - 2, **{"class": letters})
         text.text = span.name
+
+
+def _is_dark(colour: str) -> bool:
+    """Whether white letters stand out better (ITU-R BT.601 luma)."""
+    red, green, blue = bytes.fromhex(colour[1:])
+    return 0.299 * red + 0.587 * green + 0.114 * blue < 128
 
 
 def _arrow(svg: ET.Element, pipeline: Pipeline, arrow: Arrow) -> None:

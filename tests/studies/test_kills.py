@@ -10,17 +10,12 @@ from contextlib import ExitStack
 
 import pandas as pd
 import pytest
+from studies.stream import KERNEL
 
 from warpwise.sim.studies import points, read, sweep
 
 pytest.importorskip("distributed")
 
-KERNEL = """
-.arch sm_86
-.kernel stream
-@repeat 200 [B------:R-:W-:-:S01] FADD R1, R2, R5 ;
-[B------:R-:W-:-:S01] EXIT ;
-"""
 PLAN = """
 inputs = ["stream.sass"]
 sms = 1

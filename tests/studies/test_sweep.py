@@ -10,18 +10,13 @@ import time
 
 import pandas as pd
 import pytest
+from studies.stream import KERNEL
 
 from warpwise.isa.errors import InputError
 from warpwise.sim.cli_sweep import Line
 from warpwise.sim.studies import Sweep, main_effects, points, read, sweep
 
 COMMAND = [sys.executable, "-c", "from warpwise.sim.cli import main; main()", "sweep"]
-KERNEL = """
-.arch sm_86
-.kernel stream
-@repeat 200 [B------:R-:W-:-:S01] FADD R1, R2, R5 ;
-[B------:R-:W-:-:S01] EXIT ;
-"""
 PLAN = """
 inputs = ["stream.sass"]
 sms = 1

@@ -3,22 +3,19 @@
 import gzip
 import lzma
 import zlib
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from traces.drawn import MASKS, drawn_kernel, rows
 
 from warpwise.isa.errors import InputError
-from warpwise.isa.program import PT, Access
+from warpwise.isa.program import PT
 from warpwise.sim import run
 from warpwise.traces import accelsim, accelsim_writer
-from warpwise.traces.handwritten import parse
-from warpwise.traces.kernel import Accesses, Cta, Trace, Warp
-from warpwise.traces.kernel import Path as WarpPath
+from warpwise.traces.kernel import Trace
 from warpwise.traces.load import load
 
 KERNELS = Path(__file__).parents[2] / "traces/kernels"
@@ -220,15 +217,7 @@ def test_another_program_is_refused(tmp_path):
         load(tmp_path / "kernelslist.g", cubin=KERNELS / "matmul.sm_86.cubin")
 
 
-MASKS = st.one_of(
-    st.integers(0, 0xFFFFFFFF), st.sampled_from([0, 1, 0x80000000, 0xFF00, 0xFFFFFFFF])
-)
-ROWS = st.one_of(
-    st.tuples(st.integers(0, 1 << 47), st.integers(-(1 << 33), 1 << 33)).map(
-        lambda p: [p[0] + k * p[1] for k in range(32)]
-    ),
-    st.lists(st.integers(0, (1 << 48) - 1), min_size=32, max_size=32),
-)
+ROWS = rows(0, (1 << 48) - 1)
 CODE = """.arch sm_86
 .kernel drawn
 LDG.E R4, [R2.64] ;
@@ -243,21 +232,12 @@ EXIT ;
 @given(st.lists(st.tuples(st.integers(0, 3), MASKS, ROWS, ROWS), min_size=1, max_size=12))
 def test_masks_and_addresses_survive(tmp_path, steps):
     """Any masks, any addresses: the same after writing and reading."""
-    kernel = parse(CODE).kernels[0]
-    code = kernel.program.instructions
-    pcs = np.array([pc for pc, *_ in steps], np.uint32)
-    masks = np.array([mask for _, mask, *_ in steps], np.uint32)
-    lanes = (masks[:, None] >> np.arange(32) & 1).astype(bool)
-    rows = np.where(lanes, np.array([row for *_, row, _ in steps], np.int64), 0)
-    shared = np.where(lanes, np.array([row for *_, row in steps], np.int64), 0)
-    shared[[code[pc].access != Access.ASYNC_COPY for pc in pcs]] = 0
-    has_row = [code[pc].access != Access.NONE for pc in pcs]
-    warp = Warp(WarpPath(pcs, masks, masks), Accesses(rows[has_row], shared[has_row]))
-    drawn = replace(kernel, load_cta=lambda number: Cta(number, (warp,)))
-    accelsim_writer.write(Trace((drawn,)), tmp_path / "kernelslist.g")
+    kernel = drawn_kernel(CODE, [(pc, mask, mask, *two) for pc, mask, *two in steps])
+    [warp] = kernel.load_cta(0).warps
+    accelsim_writer.write(Trace((kernel,)), tmp_path / "kernelslist.g")
     [read] = load(tmp_path / "kernelslist.g").kernels[0].load_cta(0).warps
-    assert (read.path.pcs == pcs).all()
-    assert (read.path.executed == masks).all()
+    assert (read.path.pcs == warp.path.pcs).all()
+    assert (read.path.executed == warp.path.executed).all()
     assert (read.accesses.addresses == warp.accesses.addresses).all()
     if read.accesses.shared.size:
         assert (read.accesses.shared == warp.accesses.shared).all()

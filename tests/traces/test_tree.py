@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from traces.drawn import MASKS, drawn_kernel, rows
 
 from warpwise.isa.errors import InputError
-from warpwise.isa.program import Access
 from warpwise.sim import run
 from warpwise.traces import tree, tree_schema, tree_writer
-from warpwise.traces.handwritten import parse
-from warpwise.traces.kernel import Accesses, Cta, Trace, Warp
-from warpwise.traces.kernel import Path as WarpPath
+from warpwise.traces.kernel import Trace
 from warpwise.traces.load import load
 
 pytest.importorskip("google.protobuf")
@@ -51,7 +49,6 @@ def assert_same(kernel, expected):
 
 CODE = """.arch sm_86
 .kernel drawn
-.block {threads}
 LDG.E R4, [R2.64] ;
 @!P1 STS.64 [R8], R10.reuse ;
 LDGSTS.E.128 [R12], [R14.64] ;
@@ -60,45 +57,22 @@ LDC R6, c[0x3][R4+0x10] ;
 FADD R7, |R5|, 1.5 ;
 EXIT ;
 """
-MASKS = st.integers(0, 0xFFFFFFFF) | st.sampled_from([0, 1, 0x80000000, 0xFF00, 0xFFFFFFFF])
-ANY = st.integers(-(1 << 63), (1 << 63) - 1)
-STRIDED = st.builds(
-    lambda base, stride: [base + k * stride for k in range(32)],
-    st.integers(0, 1 << 47),
-    st.integers(-(1 << 33), 1 << 33),
-)
-ROWS = STRIDED | st.lists(ANY, min_size=32, max_size=32)
+ROWS = rows(-(1 << 63), (1 << 63) - 1)
 STEPS = st.tuples(st.integers(0, 6), MASKS, MASKS, ROWS, ROWS)
-
-
-def drawn_kernel(steps, threads=32):
-    """A kernel whose one warp takes these steps: PC, active, executed, addresses, shared ones."""
-    kernel = parse(CODE.format(threads=threads)).kernels[0]
-    code = kernel.program.instructions
-    pcs = np.array([pc for pc, *_ in steps], np.uint32)
-    active = np.array([mask for _, mask, *_ in steps], np.uint32)
-    executed = active & np.array([mask for _, _, mask, *_ in steps], np.uint32)
-    lanes = (executed[:, None] >> np.arange(32) & 1).astype(bool)
-    rows = np.where(lanes, np.array([row for *_, row, _ in steps], np.int64), 0)
-    shared = np.where(lanes, np.array([row for *_, row in steps], np.int64), 0)
-    shared[[code[pc].access != Access.ASYNC_COPY for pc in pcs]] = 0
-    has_row = [code[pc].access != Access.NONE for pc in pcs]
-    warp = Warp(WarpPath(pcs, active, executed), Accesses(rows[has_row], shared[has_row]))
-    return replace(kernel, load_cta=lambda number: Cta(number, (warp,)))
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEPS, min_size=1, max_size=12))
 def test_everything_but_names_survives(tmp_path, steps):
     """Any masks, any addresses, any 64 bits: the same after writing and reading."""
-    kernel = drawn_kernel(steps)
+    kernel = drawn_kernel(CODE, steps)
     tree_writer.write(Trace((kernel,)), tmp_path / "dynamic_trace.pb")
     [read] = load(tmp_path).kernels
     assert_same(read, kernel)
 
 
 def test_code_without_control_bits_stays_so(tmp_path):
-    kernel = drawn_kernel([(6, 1, 1, [0] * 32, [0] * 32)])
+    kernel = drawn_kernel(CODE, [(6, 1, 1, [0] * 32, [0] * 32)])
     bare = replace(kernel, program=replace(kernel.program, control_bits=False))
     tree_writer.write(Trace((bare,)), tmp_path / "dynamic_trace.pb")
     assert not load(tmp_path).kernels[0].program.control_bits
@@ -113,7 +87,7 @@ def small(tmp_path):
     row = [4 * k for k in range(32)]
     steps = [(0, 0xFF, 0xF, row, row), (2, 0xF, 0xF, row, row), (6, 0xF, 0xF, row, row)]
     path = tmp_path / "traces/dynamic_trace.pb"
-    tree_writer.write(Trace((drawn_kernel(steps),)), path)
+    tree_writer.write(Trace((drawn_kernel(CODE, steps),)), path)
     return path
 
 
