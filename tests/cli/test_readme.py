@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("documented")
 @pytest.mark.parametrize("line", COMMANDS)
 def test_commands_work(command, line):
     if " report " in line:
-        run(load("listing.sass")).save("runs")
+        run(load("listing.sass")).save("run")
     outcome = command(*shlex.split(line)[1:])
     assert outcome.code == 0
     assert outcome.out
