@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .attribution import Attribution
     from .result import ClockReads, KernelResult, Result
 
 HOTSPOTS = 5
@@ -47,6 +48,9 @@ def _kernel(kernel: KernelResult, gpu: str, mark: str) -> str:
         table(_stalls(kernel), "<>>>"),
         table(_hotspots(kernel), "<<>>"),
     ]
+    if kernel.attribution:
+        parts.append(table(_issue_slots(kernel.attribution), "<>>"))
+        parts.append(table(_waits(kernel.attribution), "<<><"))
     if kernel.clock_reads:
         parts.append(table(_clock_reads(kernel.clock_reads), "<<<"))
     return "\n\n".join(parts)
@@ -111,6 +115,27 @@ def _hotspots(kernel: KernelResult) -> list[tuple[str, str, str, str]]:
         for spot in kernel.hotspots(HOTSPOTS).to_dict("records")
         if spot["warp_cycles"]
     ]
+
+
+def _issue_slots(attribution: Attribution) -> list[tuple[str, str, str]]:
+    cycles = attribution.issue_slots.sum().sort_values(ascending=False)
+    return [(f"issue slots of SM {attribution.sm}", "cycles", "share")] + [
+        (str(state), f"{count:,}", f"{count / cycles.sum():.1%}")
+        for state, count in cycles.items()
+        if count
+    ]
+
+
+def _waits(attribution: Attribution) -> list[tuple[str, str, str, str]]:
+    """The costliest instructions, and their two largest states."""
+    by_pc = attribution.by_pc.set_index(["pc", "instruction"])
+    cost, total = by_pc.sum(axis=1), max(int(by_pc.to_numpy().sum()), 1)
+    rows = [("PC", f"where warps of SM {attribution.sm} are", "share", "mostly")]
+    for place in cost.nlargest(HOTSPOTS).index:
+        largest = by_pc.loc[place].nlargest(2)
+        mostly = ", ".join(f"{s} {n / cost[place]:.0%}" for s, n in largest.items() if n)
+        rows.append((f"{place[0]:#06x}", place[1], f"{cost[place] / total:.1%}", mostly))
+    return rows
 
 
 def _clock_reads(reads: Sequence[ClockReads]) -> list[tuple[str, str, str]]:

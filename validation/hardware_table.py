@@ -29,6 +29,7 @@ METRICS = {
     ),
     "warp_inst": ("warp_inst", "smsp__inst_executed.sum", "Executed Instructions"),
 }
+_UNITS = {"cycles": "cycle", "warp_inst": "inst"}
 _SHORT = {name: short for short, names in METRICS.items() for name in names}
 _GPU_NAME = "device__attribute_display_name"
 _ABOUT = ("ID", "Process Name", "Kernel Name")  # what every export has in its header
@@ -156,6 +157,7 @@ def _details(path: Path, lines: Lines) -> Iterator[dict[str, Any]]:
         name = cells["Metric Name"]
         if name in _SHORT and (cells["ID"], _SHORT[name]) not in seen:
             seen.add((cells["ID"], _SHORT[name]))
+            _check_unit(name, cells.get("Metric Unit", ""), where)
             yield _profiled(cells, name, cells["Metric Value"], where, path)
 
 
@@ -164,6 +166,18 @@ def _raw(path: Path, lines: Lines) -> Iterator[dict[str, Any]]:
     for where, cells in lines:
         if cells["ID"]:
             yield from _metrics(cells, where, path)
+        else:
+            for name in _SHORT.keys() & cells.keys():
+                _check_unit(name, cells[name], where)
+
+
+def _check_unit(name: str, unit: str, where: str) -> None:
+    """Nsight Compute may scale what it prints."""
+    expected = _UNITS[_SHORT[name]]
+    if unit not in ("", expected):
+        raise InputError(
+            f"{where}: {name} in {unit!r} found, expected {expected!r}: --print-units base"
+        )
 
 
 def _metrics(cells: dict[str, str], where: str, path: Path) -> Iterator[dict[str, Any]]:

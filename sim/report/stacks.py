@@ -52,7 +52,7 @@ def _draw(axes: Axes, bars: pd.DataFrame, labels: Sequence[str]) -> None:
             part.set_gid(f"bar-{number}-{state}")
         left += values
     axes.set_yticks(range(len(bars)), labels, fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(len(bars) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, reverse=True)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ...isa.opcodes import lookup
 from ...isa.program import Unit
@@ -20,6 +23,14 @@ KINDS = {
     "control": ("#777777", (Unit.BRANCH, Unit.MISC, Unit.CLOCK)),
 }
 
+BOX = np.array([(0, -0.4), (1, -0.4), (1, 0.4), (0, 0.4)])  # around a cycle and its lane
+
+
+@cache
+def _unit(opcode: str) -> Unit:
+    base, *modifiers = opcode.split(".")
+    return lookup(base, modifiers).unit
+
 
 def draw(
     events: pd.DataFrame, first: int = 0, last: int | None = None, axes: Axes | None = None
@@ -31,20 +42,19 @@ def draw(
     keys = list(zip(shown["sm"], shown["subcore"], shown["cta"], shown["warp"], strict=True))
     lanes = sorted(set(keys))
     place = {lane: k for k, lane in enumerate(lanes)}
+    from matplotlib.collections import PolyCollection
+
     if axes is None:
         from matplotlib import pyplot as plt
 
         _, axes = plt.subplots(figsize=(10, 1 + 0.3 * len(lanes)))
-    units = [lookup(opcode.split(".")[0], opcode.split(".")[1:]).unit for opcode in shown["opcode"]]
+    units = shown["opcode"].map(_unit)
+    corners = np.column_stack([shown["issue"], [place[key] for key in keys]])[:, None] + BOX
     for kind, (colour, members) in KINDS.items():
-        marks = [
-            (place[key], issue)
-            for key, issue, unit in zip(keys, shown["issue"], units, strict=True)
-            if unit in members
-        ]
-        if marks:
-            y, x = zip(*marks, strict=True)
-            axes.barh(y, width=1, left=x, height=0.8, align="center", color=colour, label=kind)
+        chosen = units.isin(members).to_numpy()
+        if chosen.any():
+            axes.add_collection(PolyCollection(list(corners[chosen]), facecolor=colour, label=kind))
+    axes.autoscale_view()
     several = len({sm for sm, *_ in lanes}) > 1
     labels = [f"{f'SM{m} ' * several}S{s} CTA{c} W{w}" for m, s, c, w in lanes]
     axes.set_yticks(range(len(lanes)), labels)

@@ -1,12 +1,16 @@
 """The command called in this process, and inputs for it."""
 
 import json
+import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from warpwise.sim import cli
+from warpwise.traces import accelsim_writer
+from warpwise.traces.load import load
 
 ROOT = Path(__file__).parents[2]
 KERNELS = ROOT / "traces/kernels"
@@ -55,6 +59,29 @@ def command(capsys):
 def listing(tmp_path):
     """A kernel of seven instructions."""
     return written(tmp_path / "listing.sass", LISTING)
+
+
+def blocks(page):
+    """The literal blocks of a page in Markdown."""
+    return re.findall(r"^```[a-z]*\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def documented(tmp_path, monkeypatch):
+    """The working directory, with the files that README and guide name."""
+    (tmp_path / "traces").symlink_to(ROOT / "traces")
+    (tmp_path / "validation/microbenchmarks").mkdir(parents=True)
+    for path in (ROOT / "validation/microbenchmarks").glob("MaxFlops.*"):  # the shortest one
+        (tmp_path / "validation/microbenchmarks" / path.name).symlink_to(path)
+    listing = next(b for b in blocks(ROOT / "README.md") if b.startswith(".arch"))
+    (tmp_path / "listing.sass").write_text(listing)
+    shutil.copy(KERNELS / "saxpy.sm_86.cubin", tmp_path / "kernel.cubin")
+    shutil.copy(KERNELS / "saxpy.toml", tmp_path / "launch.toml")
+    accelsim_writer.write(
+        load(tmp_path / "kernel.cubin", tmp_path / "launch.toml"), tmp_path / "kernelslist.g"
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """What the README shows is what the command does."""
 
 import shlex
-import shutil
 
 import pytest
-from cli.conftest import KERNELS, ROOT
+from cli.conftest import ROOT, blocks
 
 from warpwise.sim import run
-from warpwise.traces import accelsim_writer
 from warpwise.traces.load import load
 
-BLOCKS = (ROOT / "README.md").read_text().split("```\n")[1::2]
+BLOCKS = blocks(ROOT / "README.md")
 (LISTING,) = (block for block in BLOCKS if block.startswith(".arch"))
 (SESSION,) = (block for block in BLOCKS if block.startswith("$ "))
 COMMANDS = [
@@ -21,26 +19,13 @@ COMMANDS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """A folder with the files that the README names."""
-    (tmp_path / "traces").symlink_to(ROOT / "traces")
-    (tmp_path / "validation/microbenchmarks").mkdir(parents=True)
-    for path in (ROOT / "validation/microbenchmarks").glob("MaxFlops.*"):  # the shortest one
-        (tmp_path / "validation/microbenchmarks" / path.name).symlink_to(path)
-    (tmp_path / "listing.sass").write_text(LISTING)
-    shutil.copy(KERNELS / "saxpy.sm_86.cubin", tmp_path / "kernel.cubin")
-    shutil.copy(KERNELS / "saxpy.toml", tmp_path / "launch.toml")
-    accelsim_writer.write(
-        load(tmp_path / "kernel.cubin", tmp_path / "launch.toml"), tmp_path / "kernelslist.g"
-    )
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("documented")
 
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_commands_work(command, line):
     if " report " in line:
-        run(load("listing.sass")).save("runs")
+        run(load("listing.sass")).save("run")
     outcome = command(*shlex.split(line)[1:])
     assert outcome.code == 0
     assert outcome.out

@@ -148,3 +148,12 @@ def test_bundled_kernels_on_the_whole_gpu(command, launched, name):
     )
     assert one["total"]["warp_inst"] == all_sms["total"]["warp_inst"]
     assert one["total"]["cycles"] < all_sms["total"]["cycles"]
+
+
+def test_attribution_says_where_and_keeps_it(command, listing, tmp_path):
+    outcome = command("run", listing, "--attribution", "-o", tmp_path / "run")
+    assert outcome.code == 0
+    assert "issue slots of SM 0" in outcome.out
+    assert "where warps of SM 0 are" in outcome.out
+    assert (tmp_path / "run/pc.parquet").is_file()
+    assert "issue slots" not in command("run", listing).out

@@ -1,6 +1,7 @@
 """Hardware numbers from tidy tables and from exports of Nsight Compute."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -78,6 +79,8 @@ def test_folders_say_application_and_arguments(file, tmp_path):
         ("application,metric,value\n", "no row"),
         (RAW.replace('"4,100",', ""), "line 5: 5 cells found, expected 6"),
         (RAW.replace("4,100", "n/a"), "line 5: value 'n/a'"),
+        (RAW.replace('"cycle"', '"Kcycle"'), "line 3: .*'Kcycle'.*--print-units base"),
+        (DETAILS.replace('"inst"', '"Minst"'), "line 5: Executed Instructions in 'Minst'"),
     ],
 )
 def test_bad_tables_say_where(file, text, message):
@@ -99,6 +102,88 @@ def test_a_report_without_its_extra_says_how_to_export(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "ncu_report", None)
     with pytest.raises(InputError, match=r"warpwise\[ncu\].*--csv --page raw"):
         read(file("", "saxpy.ncu-rep"))
+
+
+class Report:
+    """Stands for a report of Nsight Compute: two kernels in one range, one in another.
+
+    Reports are made on GPUs only; this has the calls of `ncu_report` that reading one needs.
+    """
+
+    class Metric:
+        def __init__(self, value):
+            self._value = value
+
+        def value(self):
+            return self._value
+
+    class Action:
+        def __init__(self, kernel, cycles):
+            name = "device__attribute_display_name"
+            self._kernel = kernel
+            self._metrics = {CYCLES: cycles, WARP_INST: 98304.0, name: "NVIDIA RTX A6000"}
+
+        def name(self):
+            return self._kernel
+
+        def metric_by_name(self, name):
+            return Report.Metric(self._metrics[name]) if name in self._metrics else None
+
+    class Range:
+        def __init__(self, *actions):
+            self._actions = actions
+
+        def num_actions(self):
+            return len(self._actions)
+
+        def action_by_idx(self, number):
+            return self._actions[number]
+
+    def __init__(self):
+        action = Report.Action
+        self._ranges = [
+            Report.Range(action("saxpy", 4220.0), action("saxpy", 4100.0)),
+            Report.Range(action("scale", 900.0)),
+        ]
+
+    def num_ranges(self):
+        return len(self._ranges)
+
+    def range_by_idx(self, number):
+        return self._ranges[number]
+
+
+def test_a_report_is_read_like_its_export(file, monkeypatch):
+    module = SimpleNamespace(load_report=lambda path: Report())
+    monkeypatch.setitem(sys.modules, "ncu_report", module)
+    frame = read(file("", "blas.ncu-rep"))
+    cycles = frame[frame["metric"] == "cycles"]
+    assert numbers(cycles) == [
+        ("blas", 0, "cycles", 4220),
+        ("blas", 1, "cycles", 4100),
+        ("blas", 2, "cycles", 900),
+    ]
+    assert cycles["kernel"].tolist() == ["saxpy", "saxpy", "scale"]
+    assert (frame[frame["metric"] == "warp_inst"]["value"] == 98304).all()
+    assert set(frame["gpu"].map(normal_gpu)) == {"rtx_a6000"}
+
+
+@pytest.mark.parametrize(
+    ("stand_in", "real"),
+    [
+        (Report, "IContext"),
+        (Report.Range, "IRange"),
+        (Report.Action, "IAction"),
+        (Report.Metric, "IMetric"),
+    ],
+)
+def test_the_stand_in_has_calls_of_the_real_module(stand_in, real):
+    module = pytest.importorskip("ncu_report")
+    calls = {name for name in vars(stand_in) if not name.startswith("_")} - {
+        *("Metric", "Action", "Range")
+    }
+    assert calls
+    assert all(callable(getattr(getattr(module, real), name)) for name in calls)
 
 
 def test_what_is_no_report(file):
