@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..compiled import allocate, compiled, entry, record
+from ..compiled import allocate, compiled, entry, lowest, record, u
 from ..core import instruction as core
 
 LANES = 32
@@ -168,26 +168,66 @@ def l1_wavefronts(rooms, addresses, mask, size, n_sets, n_banks, bank_shift):
     return max(_most(rooms[1], n_sets), of_bank)
 
 
+@compiled
+def _moved(now, before, mask, period):
+    """Whether all lanes of `mask` have moved alike, by whole periods; and how far."""
+    if mask == 0:
+        return True, 0
+    first = lowest(mask)
+    distance = now[u(first)] - before[u(first)]
+    differ = distance & (period - 1)
+    for lane in range(LANES):
+        differ |= (now[u(lane)] - before[u(lane)] - distance) & -(mask >> lane & 1)
+    return differ == 0, distance
+
+
+@compiled
+def _coalesce_row(rooms, addresses, mask, path, size, n_sets, n_banks, bank_shift, sectors, access):
+    """Fill an `ACCESS` but for its first line; its lines are the values of the first room."""
+    access.lines = 0
+    if path == core.SHARED:
+        access.wavefronts = shared_wavefronts(rooms, addresses, mask, size)
+        return
+    access.lines = lines_of(rooms[0], addresses, mask, size, sectors)
+    if path != core.CONSTANT:
+        access.wavefronts = l1_wavefronts(rooms, addresses, mask, size, n_sets, n_banks, bank_shift)
+
+
 @entry
-def coalesce(rooms, addresses, masks, paths, sizes, n_sets, n_banks, bank_shift, accesses, out):
-    """Fill one `ACCESS` a row, and their lines; returns the number of lines."""
+def coalesce(
+    rooms, addresses, masks, pcs, paths, sizes, n_sets, n_banks, bank_shift, accesses, lines
+):
+    """Fill one `ACCESS` a row, and their lines; returns the number of lines.
+
+    `paths` and `sizes` are those of each static instruction. Many rows are an earlier one of the
+    same instruction, moved by whole lines: they have as many lines and wavefronts.
+    """
     sectors = np.empty(MOST, np.int64)
+    latest = np.full(len(paths), -1)
+    period = max(1 << LINE_SHIFT, n_banks << bank_shift)
     n = 0
     for row in range(len(masks)):
-        mask, size, path = masks[row], sizes[row], paths[row]
+        mask, pc = int(masks[row]), pcs[row]
         access = accesses[row]
         access.first = n
-        if path == core.SHARED:
-            access.wavefronts = shared_wavefronts(rooms, addresses[row], mask, size)
+        earlier = latest[pc]
+        alike, distance = False, 0
+        if earlier >= 0 and masks[earlier] == mask:
+            alike, distance = _moved(addresses[row], addresses[earlier], mask, period)
+        if alike:
+            old = accesses[earlier]
+            access.lines, access.wavefronts = old.lines, old.wavefronts
+            for k in range(old.lines):
+                lines[n + k].line = lines[old.first + k].line + (distance >> LINE_SHIFT)
+                lines[n + k].sectors = lines[old.first + k].sectors
         else:
-            found = lines_of(rooms[0], addresses[row], mask, size, sectors)
-            access.lines = found
-            if path != core.CONSTANT:
-                access.wavefronts = l1_wavefronts(
-                    rooms, addresses[row], mask, size, n_sets, n_banks, bank_shift
-                )
-            for k in range(found):
-                out[n].line = rooms[0].values[k]
-                out[n].sectors = sectors[k]
-                n += 1
+            latest[pc] = row
+            _coalesce_row(
+                rooms, addresses[row], mask, paths[pc], sizes[pc],
+                n_sets, n_banks, bank_shift, sectors, access
+            )  # fmt: skip
+            for k in range(access.lines):
+                lines[n + k].line = rooms[0].values[k]
+                lines[n + k].sectors = sectors[k]
+        n += access.lines
     return n

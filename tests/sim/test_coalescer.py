@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from warpwise.sim.compiled import allocate
+from warpwise.sim.core import instruction
 from warpwise.sim.sm import coalescer
 
 LANES = 32
@@ -164,3 +166,29 @@ def test_nobody_executes():
     assert coalesced(addresses, 0, 4) == {}
     assert l1_wavefronts(addresses, 0, 4) == 0
     assert coalescer.shared_wavefronts(ROOMS, addresses, 0, 4) == 0
+
+
+def costs(rows, masks, path, size):
+    """Wavefronts and lines with their sectors of each row, all coalesced at once."""
+    accesses = allocate(instruction.ACCESS, len(rows))
+    lines = allocate(instruction.LINE, 2 * LANES * len(rows))
+    pcs, path, size = np.zeros(len(rows), np.uint32), np.array([path], np.int16), np.array([size])
+    coalescer.coalesce(ROOMS, rows, masks, pcs, path, size, 4, 16, 3, accesses, lines)
+    return [
+        (int(a.wavefronts), [tuple(line) for line in lines[a.first : a.first + a.lines]])
+        for a in accesses
+    ]
+
+
+@settings(deadline=None)
+@given(
+    accesses(),
+    st.lists(st.sampled_from([0, 4, 32, 64, 128, 1280, 1 << 20]), min_size=2, max_size=5),
+    st.sampled_from([instruction.L1_LOAD, instruction.SHARED, instruction.CONSTANT]),
+)
+def test_an_access_costs_the_same_wherever_the_instruction_was_before(access, moves, path):
+    addresses, mask, size = access
+    rows = np.stack([np.asarray(addresses) + move for move in moves])
+    masks = np.array([mask, ALL, *[mask] * (len(moves) - 2)], np.uint32)
+    alone = [costs(rows[k : k + 1], masks[k : k + 1], path, size)[0] for k in range(len(moves))]
+    assert costs(rows, masks, path, size) == alone
