@@ -72,7 +72,8 @@ def allocate(dtype: np.dtype[Any], n: int) -> Any:
     size = n * dtype.itemsize
     if size < MAPPED_BYTES:
         return np.zeros(n, dtype).view(np.recarray)
-    return np.frombuffer(mmap.mmap(-1, size), dtype).view(np.recarray)
+    mapped = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(mapped, dtype).view(np.recarray)
 
 
 def join(dtype: np.dtype[Any], parts: list[Any]) -> Any:

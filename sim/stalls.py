@@ -91,10 +91,12 @@ def _log(counts, state, warps, begin, cycles):
 @compiled
 def _take(counts, state, warps, left, begin, cycles):
     """Count the warps of a mask that are left; returns those that stay left."""
-    counts.cycles[u(state)] += popcount(warps & left) * cycles
-    if counts.log:
-        _log(counts, state, warps & left, begin, cycles)
-    return left & ~warps
+    taken = warps & left
+    if taken:
+        counts.cycles[u(state)] += popcount(taken) * cycles
+        if counts.log:
+            _log(counts, state, taken, begin, cycles)
+    return left & ~taken
 
 
 @compiled

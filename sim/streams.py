@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..isa.errors import InputError
 from ..isa.program import Access, Space
-from ..traces.kernel import SHARED_WINDOW, WINDOW_BYTES, Cta, Kernel, Path, Warp
+from ..traces.kernel import SHARED_WINDOW, WINDOW_BYTES, Kernel, Path, Warp
 from .compiled import allocate, join
 from .core import instruction as core
 from .machine.schema import Gpu
@@ -22,12 +22,9 @@ class _Placed:
     """A path in the shared array, and what about it all its warps have in common."""
 
     path: Path
-    first: int  # place of its first element
-    rows: NDArray[np.intp]  # elements that address memory
-    executed: NDArray[np.uint32]  # their lanes
+    executed: NDArray[np.uint32]  # lanes of the elements that address memory
     pcs: NDArray[np.uint32]  # and their instructions
     clocks: int  # clock reads
-    uses: int = 0
 
 
 class Streams:
@@ -38,93 +35,91 @@ class Streams:
 
     def __init__(self, kernel: Kernel, gpu: Gpu, table: NDArray[Any]) -> None:
         self.table = table
-        self._placed: dict[int, _Placed] = {}
-        self._n_pcs = 0
-        self._coalesce = _Coalescer(kernel, gpu, table)
-        self.streams = allocate(core.STREAM, kernel.n_ctas * kernel.warps_per_cta)
-        clocks = 0
+        self._numbers: dict[int, int] = {}  # of the paths, by identity
+        self._placed: list[_Placed] = []
+        accesses = _Coalescer(kernel, gpu, table)
+        paths = []
         for number in range(kernel.n_ctas):
-            clocks = self._add_cta(kernel, kernel.load_cta(number), clocks)
+            for warp in kernel.load_cta(number).warps:
+                path = self._place(warp.path)
+                paths.append(path)
+                accesses.add(warp, self._placed[path])
+        self._uses = np.bincount(paths, minlength=len(self._placed))
+        self.streams, clocks = self._streams(np.array(paths))
         self.clocks = np.zeros(clocks, np.int64)
-        self.pcs = self._all_pcs()
-        self.accesses, self.lines = self._coalesce.arrays()
+        self.pcs = np.concatenate([p.path.pcs for p in self._placed]).astype(np.int32)
+        self.accesses, self.lines = accesses.arrays()
+        self.asked = accesses.asked  # per static instruction
 
-    def _add_cta(self, kernel: Kernel, cta: Cta, clocks: int) -> int:
-        """Place the warps of a CTA; returns where the next one's clock reads begin."""
-        placed = [self._place(warp.path) for warp in cta.warps]
-        rows = self.streams[cta.number * kernel.warps_per_cta :][: len(placed)]
-        rows["path"] = [p.first for p in placed]
-        rows["length"] = [len(p.path.pcs) for p in placed]
-        rows["access"] = self._coalesce.add(cta, placed)
-        rows["clock"] = clocks + np.cumsum([0] + [p.clocks for p in placed[:-1]])
-        return clocks + sum(p.clocks for p in placed)
-
-    def _place(self, path: Path) -> _Placed:
-        """A path that warps share is stored once."""
-        placed = self._placed.get(id(path))
-        if placed is None:
+    def _place(self, path: Path) -> int:
+        """Number of a path; one that warps share is stored once."""
+        number = self._numbers.get(id(path))
+        if number is None:
+            number = self._numbers[id(path)] = len(self._placed)
             rows = np.flatnonzero(self.table["accesses"][path.pcs])
             clocks = int(self.table["clock"][path.pcs].sum())
-            pcs = path.pcs[rows]
-            placed = _Placed(path, self._n_pcs, rows, path.executed[rows], pcs, clocks)
-            self._placed[id(path)] = placed
-            self._n_pcs += len(path.pcs)
-        placed.uses += 1
-        return placed
+            self._placed.append(_Placed(path, path.executed[rows], path.pcs[rows], clocks))
+        return number
 
-    def _all_pcs(self) -> NDArray[np.int32]:
-        return np.concatenate([p.path.pcs for p in self._placed.values()]).astype(np.int32)
+    def _streams(self, paths: NDArray[np.int64]) -> tuple[Any, int]:
+        """A `STREAM` for each warp, whose paths are given by number; how often all read clocks."""
+        lengths = np.array([len(p.path.pcs) for p in self._placed])
+        rows = np.array([len(p.pcs) for p in self._placed])[paths]
+        clocks = np.array([p.clocks for p in self._placed])[paths]
+        streams = allocate(core.STREAM, len(paths))
+        streams["path"] = _begins(lengths)[paths]
+        streams["length"] = lengths[paths]
+        streams["access"] = _begins(rows)
+        streams["clock"] = _begins(clocks)
+        return streams, int(clocks.sum())
 
     @property
     def weights(self) -> NDArray[np.int64]:
         """Dynamic warp-instructions of each static instruction."""
         weights = np.zeros(len(self.table), np.int64)
-        for placed in self._placed.values():
-            weights += placed.uses * np.bincount(placed.path.pcs, minlength=len(weights))
+        for placed, uses in zip(self._placed, self._uses, strict=True):
+            weights += uses * np.bincount(placed.path.pcs, minlength=len(weights))
         return weights
 
     @property
     def warp_inst(self) -> int:
         """Dynamic warp-instructions."""
-        return sum(p.uses * len(p.path.pcs) for p in self._placed.values())
+        lengths = [len(p.path.pcs) for p in self._placed]
+        return int(np.dot(self._uses, lengths))
 
     @property
     def thread_inst(self) -> int:
         """The same, counted for each active thread."""
-        return self._lanes([p.path.active for p in self._placed.values()])
+        return self._lanes([p.path.active for p in self._placed])
 
     @property
     def predicated_on_inst(self) -> int:
         """The same, counted for each thread whose guard holds."""
-        return self._lanes([p.path.executed for p in self._placed.values()])
+        return self._lanes([p.path.executed for p in self._placed])
 
     def _lanes(self, masks: list[NDArray[np.uint32]]) -> int:
         """Lanes of one mask a path element, over all warps."""
-        uses = [p.uses for p in self._placed.values()]
-        return sum(
-            n * int(np.bitwise_count(mask).sum()) for n, mask in zip(uses, masks, strict=True)
-        )
-
-    @property
-    def asked(self) -> NDArray[Any]:
-        """What the accesses of each static instruction come to; fields of `ASKED`."""
-        return self._coalesce.asked
+        return int(np.dot(self._uses, [int(np.bitwise_count(mask).sum()) for mask in masks]))
 
 
 # Of an instruction: accesses with a lane, their sectors, cycles of the data stage, and how many of
 # these cycles more than an access of its width without conflicts needs.
 ASKED = np.dtype([(name, "i8") for name in ("requests", "sectors", "wavefronts", "conflicts")])
-BATCH = 8192  # rows to coalesce at a time: calls per CTA would take longer than the work
+BATCH = 8192  # rows to coalesce at a time: calls per warp would take longer than the work
+
+
+def _begins(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each of some parts begins, one after another."""
+    return np.cumsum(lengths) - lengths
 
 
 class _Coalescer:
-    """Collects the coalesced accesses of one CTA after another."""
+    """Collects the coalesced accesses of one warp after another."""
 
     def __init__(self, kernel: Kernel, gpu: Gpu, table: NDArray[Any]) -> None:
         self._name = kernel.name
         self._accesses: list[Any] = []
         self._lines: list[Any] = []
-        self._n_accesses = 0
         self._n_lines = 0
         self._waiting: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
         self._n_waiting = 0
@@ -141,18 +136,18 @@ class _Coalescer:
         self._least = table["wavefronts"].astype(np.int64)
         self.asked = np.zeros(len(table), ASKED)
 
-    def add(self, cta: Cta, placed: list[_Placed]) -> list[int]:
-        """Take the accesses of a CTA; returns the first row of each of its warps."""
-        firsts = []
-        for warp, p in zip(cta.warps, placed, strict=True):
-            firsts.append(self._n_accesses)
-            self._n_accesses += len(p.rows)
-            self._n_waiting += len(p.rows)
-            addresses = self._addresses(warp, len(p.rows))
-            self._waiting.append((addresses, p.executed, p.pcs))
+    def add(self, warp: Warp, placed: _Placed) -> None:
+        """Take the accesses of a warp, after a check that there are as many as it executes."""
+        addresses = warp.accesses.addresses
+        if len(addresses) != len(placed.pcs):
+            raise InputError(
+                f"kernel {self._name}: a warp has addresses for {len(addresses)} memory "
+                f"instructions and executes {len(placed.pcs)}; record the trace again"
+            )
+        self._waiting.append((addresses, placed.executed, placed.pcs))
+        self._n_waiting += len(addresses)
         if self._n_waiting >= BATCH:
             self._flush()
-        return firsts
 
     def _flush(self) -> None:
         """Coalesce what waits."""
@@ -161,16 +156,6 @@ class _Coalescer:
             self._add_rows(np.concatenate(addresses), np.concatenate(masks), np.concatenate(pcs))
         self._waiting = []
         self._n_waiting = 0
-
-    def _addresses(self, warp: Warp, rows: int) -> NDArray[np.int64]:
-        """A warp's addresses, after a check that there are as many rows as accesses."""
-        addresses = warp.accesses.addresses
-        if len(addresses) != rows:
-            raise InputError(
-                f"kernel {self._name}: a warp has addresses for {len(addresses)} memory "
-                f"instructions and executes {rows}; record the trace again"
-            )
-        return addresses
 
     def _paths(
         self, addresses: NDArray[np.int64], masks: NDArray[np.uint32], pcs: NDArray[np.uint32]
@@ -193,10 +178,11 @@ class _Coalescer:
             self._rooms,
             addresses,
             masks,
+            pcs,
             self._paths(addresses, masks, pcs),
-            self._sizes[pcs],
-            self._passes[pcs],
-            *self._geometry,
+            self._sizes,
+            self._passes,
+            self._geometry,
             accesses,
             lines,
         )

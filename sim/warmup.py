@@ -19,7 +19,7 @@ from .core import instruction, subcore
 from .gpu import gpu
 from .machine.record import MACHINE
 from .sm import cta, l1_icache, memory_unit, sm
-from .sm.coalescer import LANES, coalesce
+from .sm.coalescer import LANES, coalesce, rooms
 
 
 def is_compiled() -> bool:
@@ -45,7 +45,9 @@ def compile_subcore() -> None:
     subcore.step.compile(_types(subcore.SUBCORE, sm.SM, instruction.KERNEL, MACHINE))
     none = np.zeros(0, np.int64)
     coalesce(
+        rooms(),
         np.zeros((0, LANES), np.int64),
+        none.astype(np.uint32),
         none.astype(np.uint32),
         none.astype(np.int16),
         none,
@@ -61,4 +63,4 @@ def compile_sm_units() -> None:
     cta.launch_due.compile(_types(sm.SM, instruction.KERNEL, MACHINE))
     l1_icache.step.compile(_types(sm.SM, instruction.KERNEL, MACHINE))
     l1_icache.grant.compile(_types(sm.SM, MACHINE))
-    l1_icache.next_at.compile(_types(sm.SM, MACHINE))
+    l1_icache.next_at.compile(_types(sm.SM))

@@ -43,24 +43,47 @@ SAXPY = """
 [B01----:R-:W-:-:S04] FFMA R9, R8, R10, R9 ;
 [B------:R-:W-:-:S02] STG.E [R4.64], R9 ;
 """
-# A tile of 64 x 64 in 256 threads, 16 results each: 4 steps of depth 16.
+# A tile of 64 x 64 in 256 threads, 4 x 4 results each: 4 steps of depth 16.
 TILES = 4
 DEPTH = 16
 TILE = """
-[B------:R-:W0:-:S02] LDG.E.128 R40, [R2.64] ;
-[B------:R-:W1:-:S02] LDG.E.128 R44, [R4.64] ;
-[B0-----:R-:W-:-:S02] STS.128 [R6], R40 ;
-[B-1----:R2:W-:-:S02] STS.128 [R7], R44 ;
+[B------:R-:W0:-:S02] LDG.E.128 R48, [R2.64] ;
+[B------:R-:W1:-:S02] LDG.E.128 R52, [R4.64] ;
+[B0-----:R-:W-:-:S02] STS.128 [R6], R48 ;
+[B-1----:R2:W-:-:S02] STS.128 [R7], R52 ;
 [B--2---:R-:W-:-:S05] BAR.SYNC 0x0 ;
 """
-STEP = """
-[B------:R-:W3:-:S02] LDS.128 R48, [R8] ;
-[B------:R-:W4:-:S02] LDS.128 R52, [R9] ;
-[B---34-:R-:W-:-:S01] FFMA R16, R48, R52, R16 ;
-.repeat 15
-[B------:R-:W-:-:S01] FFMA R17, R49, R53, R17 ;
-.end
-"""
+
+
+def _fragments(step: int) -> list[str]:
+    """Loads of four values of each matrix into one of two sets of registers."""
+    a = 32 + 8 * (step % 2)
+    return [
+        f"[B------:R-:W-:-:S01] LDS.128 R{a}, [R8] ;",
+        f"[B------:R-:W{3 + step % 2}:-:S01] LDS.128 R{a + 4}, [R9] ;",
+    ]
+
+
+def _step(step: int) -> list[str]:
+    """The 16 products of one step, among them the loads for the next one.
+
+    This is how nvcc 13 writes the loop for sm_86: a row's value is kept for reuse, and accumulators
+    lie in the other bank than what the second operand takes, so no FFMA reads three registers of
+    one bank.
+    """
+    a = 32 + 8 * (step % 2)
+    lines = []
+    for k in range(16):
+        row, column = divmod(k, 4)
+        wait = "B------" if k else ("B---3--", "B----4-")[step % 2]
+        reuse = ".reuse" if column < 3 else ""
+        sum_ = f"R{12 + 4 * row + (column ^ 1)}"
+        lines.append(
+            f"[{wait}:R-:W-:-:S01] FFMA {sum_}, R{a + row}{reuse}, R{a + 4 + column}, {sum_} ;"
+        )
+    if step + 1 < DEPTH:
+        lines[3:3], lines[8:8] = _fragments(step + 1)[:1], _fragments(step + 1)[1:]
+    return lines
 
 
 def ffma(sms: int) -> Kernel:
@@ -93,8 +116,10 @@ def gemm(sms: int) -> Kernel:
             rows += inner
         return np.stack(rows)
 
-    tile = TILE + DEPTH * STEP + "[B------:R-:W-:-:S05] BAR.SYNC 0x0 ;\n"
-    return kernel("gemm", f".repeat {TILES}\n{tile}.end", 4 * sms, 256, addresses)
+    steps = [line for k in range(DEPTH) for line in _step(k)]
+    tile = [TILE, *_fragments(0), *steps, "[B------:R-:W-:-:S05] BAR.SYNC 0x0 ;"]
+    text = "\n".join([f".repeat {TILES}", *tile, ".end"])
+    return kernel("gemm", text, 4 * sms, 256, addresses)
 
 
 KERNELS = {"ffma": ffma, "gemm": gemm, "saxpy": saxpy}

@@ -39,8 +39,9 @@ def hold(sc, latch):
 @compiled
 def _finish_taken(sc, machine, pipe, at):
     """Whether another instruction of the pipe has its result in cycle `at`."""
-    taken = sc.allocate.finish_at[u(pipe), u(at % FINISHES)] == at
-    return machine.sm.pipes.finish_conflict and taken
+    if not machine.sm.pipes.finish_conflict:
+        return False
+    return sc.allocate.finish_at[u(pipe), u(at % FINISHES)] == at
 
 
 @compiled
@@ -71,7 +72,9 @@ def step(sc, kernel, machine, now):
     if not register_file.reserve_window(ports, reads0, reads1, now + 1, end, n_ports):
         _hold_all(sc)
         return
-    sc.allocate.finish_at[u(latch.pipe), u((end + inst.latency) % FINISHES)] = end + inst.latency
+    if machine.sm.pipes.finish_conflict:
+        finish = end + inst.latency
+        sc.allocate.finish_at[u(latch.pipe), u(finish % FINISHES)] = finish
     if machine.sm.register_file.cache:
         register_file.update_cache(ports, inst, warp)
     if inst.read_counter >= 0:

@@ -19,7 +19,9 @@ State = record(
     ("head", "i4", WARPS),  # PC of the oldest entry
     ("entries", "i2", WARPS),  # in the buffer, those still being fetched included
     ("decoded", "i2", WARPS),  # bit i: the i-th entry from the head
-    ("pipe_at", "i8", PIPE),  # by cycle: when the issue logic sees the response; 0: none
+    ("pipe_head", "i8"),  # ring positions of the responses in latch and decode stage
+    ("pipe_tail", "i8"),
+    ("pipe_at", "i8", PIPE),  # when the issue logic sees the response; in order
     ("pipe_warp", "i2", PIPE),
     ("pipe_pc", "i4", PIPE),
     ("fetched_at", "i8", (WARPS, BUFFER)),  # by PC modulo BUFFER, for the event table
@@ -30,7 +32,8 @@ State = record(
 @compiled
 def respond(decode, warp, pc, visible):
     """The L0I answers `warp`; the issue logic sees the instruction in cycle `visible`."""
-    slot = visible & (PIPE - 1)
+    slot = decode.pipe_tail % PIPE
+    decode.pipe_tail += 1
     decode.pipe_at[u(slot)] = visible
     decode.pipe_warp[u(slot)] = warp
     decode.pipe_pc[u(slot)] = pc
@@ -38,20 +41,21 @@ def respond(decode, warp, pc, visible):
 
 @compiled
 def step(decode, now):
-    """The response that left the decode stage at the end of the last cycle becomes valid."""
-    slot = now & (PIPE - 1)
-    if decode.pipe_at[u(slot)] != now:
-        return
-    decode.pipe_at[u(slot)] = 0
-    warp = int(decode.pipe_warp[u(slot)])
-    pc = int(decode.pipe_pc[u(slot)])
-    distance = pc - decode.head[u(warp)]
-    if 0 <= distance < decode.entries[u(warp)]:
-        decode.decoded[u(warp)] |= 1 << distance
-        decode.decoded_at[u(warp), u(pc % BUFFER)] = now - 1
-        if distance == 0:
-            decode.valid |= 1 << warp
-            decode.redirected &= ~(1 << warp)
+    """Responses that have left the decode stage become valid."""
+    while decode.pipe_head < decode.pipe_tail:
+        slot = decode.pipe_head % PIPE
+        if decode.pipe_at[u(slot)] > now:
+            return
+        decode.pipe_head += 1
+        warp = int(decode.pipe_warp[u(slot)])
+        pc = int(decode.pipe_pc[u(slot)])
+        distance = pc - decode.head[u(warp)]
+        if 0 <= distance < decode.entries[u(warp)]:
+            decode.decoded[u(warp)] |= 1 << distance
+            decode.decoded_at[u(warp), u(pc % BUFFER)] = decode.pipe_at[u(slot)] - 1
+            if distance == 0:
+                decode.valid |= 1 << warp
+                decode.redirected &= ~(1 << warp)
 
 
 @compiled
@@ -78,10 +82,10 @@ def redirect(decode, warp, pc):
 
 
 @compiled
-def next_at(decode, now):
-    """The next cycle in which an instruction becomes valid."""
-    at = NEVER
-    for slot in range(PIPE):
-        if decode.pipe_at[u(slot)] > now:
-            at = min(at, decode.pipe_at[u(slot)])
-    return at
+def next_at(decode):
+    """The next cycle in which a warp's next instruction becomes valid; others can wait."""
+    for position in range(decode.pipe_head, decode.pipe_tail):
+        slot = position % PIPE
+        if decode.pipe_pc[u(slot)] == decode.head[u(decode.pipe_warp[u(slot)])]:
+            return decode.pipe_at[u(slot)]
+    return NEVER

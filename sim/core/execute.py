@@ -7,7 +7,7 @@ from where the architecture lets it use the integer pipe.
 from __future__ import annotations
 
 from .. import events
-from ..compiled import compiled, record, u
+from ..compiled import compiled, lowest, record, u
 from . import queue, register_file, wheel
 from .instruction import instruction_at
 from .limits import NEVER
@@ -18,12 +18,14 @@ ISSUE_TO_READ = 3  # variable latency: Control, latch, read
 # Numbers of isa.Unit.
 ALU, FMA, FMA_HEAVY, FP16, XU, UNIFORM = 0, 1, 2, 3, 4, 6
 FP64, MEMORY = 10, 11
+PIPES = (1 << FP64) - 1  # units of the sub-core itself
 
 SPECIALS = 12  # in flight; ten without conflicts over register-file ports
 
 State = record(
     ("free_at", "i8", UNITS),  # cycle from which a pipe takes an instruction
-    ("heads", "i4", UNITS),  # warps whose next instruction uses the unit
+    ("wanted", "i4"),  # units that the next instruction of some warp uses
+    ("heads", "i4", UNITS),  # these warps
     ("special", queue.queue_of(16)),  # special functions that have not read yet, by issue
 )
 
@@ -52,14 +54,27 @@ def special_full(sc):
 def busy(execute, machine, now):
     """Warps whose next instruction finds no free pipe."""
     blocked = 0
-    waits_in_control = machine.sm.local_unit.admit
-    for unit in range(FP64):
-        warps = int(execute.heads[u(unit)])
-        if unit == XU and waits_in_control:
-            continue
-        if warps and pipe_of(execute, machine, unit, now) < 0:
-            blocked |= warps
+    units = int(execute.wanted) & PIPES
+    if machine.sm.local_unit.admit:  # special functions wait in Control
+        units &= ~(1 << XU)
+    while units:
+        unit = lowest(units)
+        units &= units - 1
+        if pipe_of(execute, machine, unit, now) < 0:
+            blocked |= int(execute.heads[u(unit)])
     return blocked
+
+
+@compiled
+def set_head(execute, warp, old, new):
+    """The warp's next instruction uses unit `new` (-1: none), the one before it used `old`."""
+    bit = 1 << warp
+    execute.heads[u(old)] &= ~bit
+    if execute.heads[u(old)] == 0:
+        execute.wanted &= ~(1 << old)
+    if new >= 0:
+        execute.heads[u(new)] |= bit
+        execute.wanted |= 1 << new
 
 
 @compiled

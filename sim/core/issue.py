@@ -121,16 +121,16 @@ def set_head(sc, kernel, machine, warp, now):
     """Note what the warp's next instruction waits for and where it goes."""
     bit = 1 << warp
     unit = int(sc.warps.unit[u(warp)])
-    sc.execute.heads[u(unit)] &= ~bit
     for k in range(writeback.RESULT_QUEUES):
         sc.writeback.heads[u(k)] &= ~bit
     sc.issue.l1tex_heads &= ~bit
     if sc.warps.left[u(warp)] == 0:
+        execute.set_head(sc.execute, warp, unit, -1)
         dependence.set_head(sc.dependence, warp, 0)
         return
     inst = instruction_at(kernel.program, sc.decode.head[u(warp)])
     sc.warps.unit[u(warp)] = inst.unit
-    sc.execute.heads[u(inst.unit)] |= bit
+    execute.set_head(sc.execute, warp, unit, int(inst.unit))
     sc.writeback.heads[u(inst.result)] |= bit
     async_copy.set_head(sc.copies, machine, warp, inst)
     if inst.l1tex:

@@ -173,12 +173,12 @@ def step(sc, sm, kernel, machine, now):
     slot_taken = fetch.step(sc, kernel, machine, greedy, now)
     l0_icache.step(sc, machine, now, slot_taken)
     sc.stalls.counted_until = now + 1
-    sc.next_at = _next_at(sc, machine, issued >= 0, now)
+    sc.next_at = _next_at(sc, kernel, machine, issued >= 0, now)
     return issued
 
 
 @compiled
-def _next_at(sc, machine, issued, now):
+def _next_at(sc, kernel, machine, issued, now):
     """The next cycle in which a stage has something to do."""
     fetching = int(sc.fetch.room) & ~int(sc.fetch.redirecting)
     if issued or sc.control.latch.full or sc.allocate.latch.full:
@@ -186,9 +186,9 @@ def _next_at(sc, machine, issued, now):
     if fetching and not sc.l0i.refused:
         return now + 1
     at = wheel.next_after(sc.wheel, now, NEVER)
-    at = min(at, decode.next_at(sc.decode, now))
+    at = min(at, decode.next_at(sc.decode))
     emptying = (sc.warps.exited | sc.issue.fenced) != 0
-    at = min(at, writeback.next_at(sc, machine, emptying))
+    at = min(at, writeback.next_at(sc, kernel, machine, emptying))
     at = min(at, execute.next_at(sc.execute, now))
     at = min(at, memory_queue.next_at(sc.memory_queue, machine, now))
     at = min(at, l0_icache.next_at(sc, now))

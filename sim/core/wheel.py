@@ -103,7 +103,10 @@ def next_after(wheel, now, never):
 def vacate(wheel, now):
     """Empty the slot of `now`: its first event (0: none) and the warps whose stall ends."""
     slot = now & (SLOTS - 1)
-    wheel.occupied[u(slot // BITS)] &= ~(1 << (slot % BITS))
+    bit = 1 << (slot % BITS)
+    if wheel.occupied[u(slot // BITS)] & bit == 0:
+        return 0, 0
+    wheel.occupied[u(slot // BITS)] &= ~bit
     event = int(wheel.head[u(slot)])
     stall_end = int(wheel.stall_end[u(slot)])
     wheel.head[u(slot)] = 0

@@ -192,7 +192,17 @@ def step(sc, kernel, machine, now):
 
 
 @compiled
-def next_at(sc, machine, emptying):
+def load_at(results, kernel):
+    """The cycle in which the beat at hand ends; there is at least one result from the SM."""
+    if results.beat_at:
+        return results.beat_at
+    entry = queue.front(results.load)
+    beat = instruction_at(kernel.program, entry.pc).beat
+    return max(entry.at, results.latch_free) + beat - 1
+
+
+@compiled
+def next_at(sc, kernel, machine, emptying):
     """The next cycle with work; fixed-latency results count only if somebody waits for one."""
     results = sc.writeback
     at = NEVER
@@ -202,8 +212,5 @@ def next_at(sc, machine, emptying):
     if queue.length(results.special):
         at = min(at, queue.front(results.special).at)
     if queue.length(results.load):
-        if results.beat_at:
-            at = min(at, results.beat_at)
-        else:
-            at = min(at, max(queue.front(results.load).at, results.latch_free))
+        at = min(at, load_at(results, kernel))
     return at

@@ -5,11 +5,12 @@ Done once when a trace is loaded, since none of it depends on time.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..compiled import allocate, compiled, entry, record
+from ..compiled import allocate, compiled, entry, lowest, record, u
 from ..core import instruction as core
 
 LANES = 32
@@ -32,6 +33,13 @@ ROOM = record(
     ("n", "i8"),
     ("total", "i8"),  # sum of the values
 )
+
+
+class Found(NamedTuple):
+    """Of an access: the sectors of each line, and of each sector the turns of atomics."""
+
+    sectors: NDArray[np.int64]
+    turns: NDArray[np.int64]
 
 
 def rooms() -> Any:
@@ -207,40 +215,77 @@ def l1_wavefronts(rooms, addresses, mask, size, n_sets, n_banks, bank_shift):
     return max(_most(rooms[1], n_sets), of_bank)
 
 
+@compiled
+def _moved(now, before, mask, period):
+    """Whether all lanes of `mask` have moved alike, by whole periods; and how far."""
+    if mask == 0:
+        return True, 0
+    first = lowest(mask)
+    distance = now[u(first)] - before[u(first)]
+    differ = distance & (period - 1)
+    for lane in range(LANES):
+        differ |= (now[u(lane)] - before[u(lane)] - distance) & -(mask >> lane & 1)
+    return differ == 0, distance
+
+
+@compiled
+def _coalesce_row(rooms, addresses, mask, path, size, passes, geometry, found, access):
+    """Fill an `ACCESS` but for its first line; its lines are the values of the first room."""
+    access.lines = 0
+    if path == core.SHARED and passes:
+        access.wavefronts = passes * atomic_wavefronts(rooms[0], addresses, mask, size)
+        return
+    if path == core.SHARED:
+        access.wavefronts = shared_wavefronts(rooms, addresses, mask, size)
+        return
+    access.lines = lines_of(rooms[0], addresses, mask, size, found.sectors)
+    if path != core.CONSTANT:
+        access.wavefronts = l1_wavefronts(rooms, addresses, mask, size, *geometry)
+    if path == core.ATOMIC or path == core.REDUCTION:
+        _atomic_turns(rooms[0], addresses, mask, size, found.turns)
+
+
 @entry
-def coalesce(
-    rooms, addresses, masks, paths, sizes, passes, n_sets, n_banks, bank_shift, accesses, out
-):
+def coalesce(rooms, addresses, masks, pcs, paths, sizes, passes, geometry, accesses, lines):
     """Fill one `ACCESS` a row, and their lines; returns the number of lines.
 
-    Atomics on shared memory pass the data stage `passes` times for each lane.
+    `paths` is that of each row, `sizes` and `passes` those of each static instruction: atomics on
+    shared memory pass the data stage `passes` times for each lane. Many rows are an earlier one of
+    the same instruction, moved by whole lines: they have as many lines and wavefronts.
     """
-    sectors = np.empty(MOST, np.int64)
-    turns = np.empty(SECTORS * MOST, np.int64)
+    _, n_banks, bank_shift = geometry
+    found = Found(np.zeros(MOST, np.int64), np.zeros(SECTORS * MOST, np.int64))
+    latest = np.full(len(sizes), -1)
+    period = max(1 << LINE_SHIFT, n_banks << bank_shift)
     n = 0
     for row in range(len(masks)):
-        mask, size, path = masks[row], sizes[row], paths[row]
+        mask, pc = int(masks[row]), pcs[row]
         access = accesses[row]
         access.first = n
-        if path == core.SHARED and passes[row]:
-            lanes = atomic_wavefronts(rooms[0], addresses[row], mask, size)
-            access.wavefronts = passes[row] * lanes
-        elif path == core.SHARED:
-            access.wavefronts = shared_wavefronts(rooms, addresses[row], mask, size)
+        earlier = latest[pc]
+        alike, distance = False, 0
+        if earlier >= 0 and masks[earlier] == mask and paths[earlier] == paths[row]:
+            alike, distance = _moved(addresses[row], addresses[earlier], mask, period)
+        if alike:
+            old = accesses[earlier]
+            access.lines, access.wavefronts = old.lines, old.wavefronts
+            for k in range(old.lines):
+                line, before = lines[n + k], lines[old.first + k]
+                line.line = before.line + (distance >> LINE_SHIFT)
+                line.sectors = before.sectors
+                line.turns = before.turns
         else:
-            found = lines_of(rooms[0], addresses[row], mask, size, sectors)
-            access.lines = found
-            if path != core.CONSTANT:
-                access.wavefronts = l1_wavefronts(
-                    rooms, addresses[row], mask, size, n_sets, n_banks, bank_shift
-                )
-            changes = path == core.ATOMIC or path == core.REDUCTION
-            if changes:
-                _atomic_turns(rooms[0], addresses[row], mask, size, turns)
-            for k in range(found):
-                out[n].line = rooms[0].values[k]
-                out[n].sectors = sectors[k]
+            latest[pc] = row
+            _coalesce_row(
+                rooms, addresses[row], mask, paths[row], sizes[pc], passes[pc], geometry, found,
+                access
+            )  # fmt: skip
+            changes = paths[row] == core.ATOMIC or paths[row] == core.REDUCTION
+            for k in range(access.lines):
+                line = lines[n + k]
+                line.line = rooms[0].values[k]
+                line.sectors = found.sectors[k]
                 if changes:
-                    out[n].turns = turns[SECTORS * k : SECTORS * (k + 1)].sum()
-                n += 1
+                    line.turns = found.turns[SECTORS * k : SECTORS * (k + 1)].sum()
+        n += access.lines
     return n

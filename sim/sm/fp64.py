@@ -9,46 +9,51 @@ from ..core.limits import NEVER, SUBCORES
 
 RESULTS = 160  # of the SM that may wait for a sub-core's write port
 
-State = record(("free_at", "i8"))
+State = record(
+    ("free_at", "i8"),
+    ("waiting_at", "i8", SUBCORES),  # when the operands of each sub-core's first one are here
+)
 
 
 @compiled
-def _first(sm):
-    """The sub-core whose operands were at the unit first (ties: lowest number), or -1."""
-    first = -1
-    at = NEVER
-    for s in range(SUBCORES):
-        waiting = sm.subcores[u(s)].fp64.waiting
-        if queue.length(waiting) and queue.front(waiting).at < at:
+def look(sm, s):
+    """Note what sub-core `s`, which has been visited, has for the unit."""
+    waiting = sm.subcores[u(s)].fp64.waiting
+    sm.fp64.waiting_at[u(s)] = queue.front(waiting).at if queue.length(waiting) else NEVER
+
+
+@compiled
+def _first(unit):
+    """The sub-core whose operands were at the unit first (ties: lowest number)."""
+    first = 0
+    for s in range(1, SUBCORES):
+        if unit.waiting_at[u(s)] < unit.waiting_at[u(first)]:
             first = s
-            at = queue.front(waiting).at
     return first
 
 
 @compiled
 def step(sm, machine, now):
     """Take one instruction; its result goes to the sub-core's latch of SM results."""
-    first = _first(sm)
-    if first < 0:
+    first = _first(sm.fp64)
+    if max(sm.fp64.waiting_at[u(first)], sm.fp64.free_at) > now:
         return
     sc = sm.subcores[u(first)]
-    entry = queue.front(sc.fp64.waiting)
-    if entry.at > now or sm.fp64.free_at > now or queue.length(sc.writeback.load) >= RESULTS:
+    if queue.length(sc.writeback.load) >= RESULTS:
         return
+    entry = queue.front(sc.fp64.waiting)
     stalls.catch_up(sc, machine, now)
     sm.fp64.free_at = now + machine.sm.fp64.interval
     at = now + machine.sm.fp64.result_cycles
     queue.push(sc.writeback.load, at, entry.warp, entry.pc, 0, entry.event)
     sc.writeback.doubles += 1
     queue.pop(sc.fp64.waiting)
+    look(sm, first)
     sc.next_at = now  # a place in its queue is free
 
 
 @compiled
 def next_at(sm, now):
     """The next cycle in which the unit may take an instruction."""
-    first = _first(sm)
-    if first < 0:
-        return NEVER
-    entry = queue.front(sm.subcores[u(first)].fp64.waiting)
-    return max(entry.at, sm.fp64.free_at, now + 1)
+    at = sm.fp64.waiting_at[u(_first(sm.fp64))]
+    return NEVER if at == NEVER else max(at, sm.fp64.free_at, now + 1)

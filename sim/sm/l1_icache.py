@@ -23,7 +23,7 @@ VARIABLE = 3 * SUBCORES  # the SM's L0 VL; in turn with the sub-cores' demands
 FIXED_ORDER = 1  # choice of `sm.l1i.port`
 
 State = record(
-    ("tags", tags.tags(LINES)),
+    ("asking", "i4"),  # sub-cores with a request for the link
     ("head", "i8"),
     ("tail", "i8"),
     ("at", "i8", RING),  # cycle of the look-up
@@ -36,6 +36,7 @@ State = record(
     ("miss_line", "i8", MISSES),  # line + 1; 0: free
     ("miss_users", "i4", MISSES),
     ("miss_epoch", "i8", (MISSES, SUBCORES)),
+    ("tags", tags.tags(LINES)),
 )
 
 
@@ -205,23 +206,34 @@ def _grant_in_order(sm, machine, now):
 
 
 @compiled
+def look(sm, machine, s):
+    """Note whether sub-core `s`, which has been visited, has a request for the link."""
+    sc = sm.subcores[u(s)]
+    if sc.l0i.queued or sc.constants.queued or stream_buffer.wants(sc.stream, machine):
+        sm.l1i.asking |= 1 << s
+    else:
+        sm.l1i.asking &= ~(1 << s)
+
+
+@compiled
 def grant(sm, machine, now):
     """At the end of a cycle, one request of a sub-core enters the link."""
+    if sm.l1i.asking == 0 and sm.vl.outstanding == 0:
+        return
     if machine.sm.l1i.port == FIXED_ORDER:
         _grant_in_order(sm, machine, now)
     elif not _grant_demand(sm, machine, now):
         _grant_prefetch(sm, machine, now)
+    for s in range(SUBCORES):
+        look(sm, machine, s)
 
 
 @compiled
-def next_at(sm, machine, now):
+def next_at(sm, now):
     """The next cycle with a look-up or with somebody at the request port."""
-    for s in range(SUBCORES):
-        sc = sm.subcores[u(s)]
-        waits = sc.l0i.queued or sc.constants.queued
-        if waits or stream_buffer.wants(sc.stream, machine):
-            return now + 1
     l1i = sm.l1i
+    if l1i.asking:
+        return now + 1
     if l1i.head < l1i.tail:
         return max(l1i.at[u(l1i.head % RING)], now + 1)
     return NEVER

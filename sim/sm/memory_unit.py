@@ -37,6 +37,7 @@ PENDING = record(
 )
 
 State = record(
+    ("waiting_at", "i8", SUBCORES),  # when each sub-core's oldest instruction may be granted
     ("free_at", "i8"),  # cycle from which the arbiter may grant
     ("last", "i2"),  # sub-core served last
     ("stage_free", "i8"),  # cycle from which the L1 and shared-memory data stage is free
@@ -69,10 +70,10 @@ def _give_load_back(unit, load):
 
 
 @compiled
-def _deliver(sc, entry, now):
+def _deliver(sc, kernel, entry):
     """A result's first beat is due at the sub-core in cycle `entry.at`."""
     queue.push(sc.writeback.load, entry.at, entry.warp, entry.pc, entry.access, entry.event)
-    sc.next_at = min(sc.next_at, max(entry.at, now))
+    sc.next_at = min(sc.next_at, writeback.load_at(sc.writeback, kernel))
 
 
 @compiled
@@ -168,10 +169,10 @@ def _load_line(sm, kernel, machine, inst, line, sectors, load, delay, now):
 
 
 @compiled
-def _wait_or_deliver(sm, s, entry, load, missing, now):
+def _wait_or_deliver(sm, kernel, s, entry, load, missing):
     """A load whose data is here goes on; another one waits in the pending request table."""
     if missing == 0:
-        _deliver(sm.subcores[u(s)], entry, now)
+        _deliver(sm.subcores[u(s)], kernel, entry)
         _give_load_back(sm.memory, load)
         return
     pending = sm.memory.pending[u(load)]
@@ -200,7 +201,7 @@ def _load(sm, kernel, machine, s, entry, inst, access, delay, now):
             turns = int(line.turns)
             _request(sm, inst, line.line, int(line.sectors), kind, turns, load, delay, now)
             missing += 1
-    _wait_or_deliver(sm, s, entry, load, missing, now)
+    _wait_or_deliver(sm, kernel, s, entry, load, missing)
 
 
 @compiled
@@ -239,17 +240,17 @@ def _store(sm, kernel, machine, s, warp, inst, access, delay, now):
 
 
 @compiled
-def _complete(sm, load, now):
+def _complete(sm, kernel, load):
     """One thing less that a load waits for."""
     pending = sm.memory.pending[u(load)]
     pending.missing -= 1
     if pending.missing == 0:
-        _deliver(sm.subcores[u(pending.subcore)], pending.entry, now)
+        _deliver(sm.subcores[u(pending.subcore)], kernel, pending.entry)
         _give_load_back(sm.memory, load)
 
 
 @compiled
-def refill(sm, number, now):
+def refill(sm, kernel, number, now):
     """The L2 has answered request `number`: its waiting loads may be complete."""
     l1 = sm.l1d
     l1_data.complete(l1, number)
@@ -259,7 +260,13 @@ def refill(sm, number, now):
             load = word * l1_data.WORD + lowest(waiting)
             waiting &= waiting - 1
             sm.memory.pending[u(load)].entry.at = max(sm.memory.pending[u(load)].entry.at, now)
-            _complete(sm, load, now)
+            _complete(sm, kernel, load)
+
+
+@compiled
+def look(sm, s):
+    """Note what sub-core `s`, which has been visited, has for the arbiter."""
+    sm.memory.waiting_at[u(s)] = memory_queue.grant_at(sm.subcores[u(s)].memory_queue)
 
 
 @compiled
@@ -272,9 +279,11 @@ def _in_shared_memory(inst, access):
 def _grant(sm, kernel, machine, s, now):
     """Take a sub-core's oldest memory instruction."""
     sc = sm.subcores[u(s)]
-    stalls.catch_up(sc, machine, now)
+    if memory_queue.full(sc.memory_queue, machine):  # no longer
+        stalls.catch_up(sc, machine, now)
+        sc.next_at = now
     entry = memory_queue.take(sc.memory_queue, now)
-    sc.next_at = now  # a place in its queue is free
+    look(sm, s)
     inst = instruction_at(kernel.program, entry.pc)
     unit = sm.memory
     unit.free_at = now + machine.sm.memory_unit.grant_interval
@@ -305,8 +314,9 @@ def _grant(sm, kernel, machine, s, now):
         unit.store_done[u(unit.store_tail % LOADS)] = begin + late
         unit.store_tail += 1
         writeback.retire(sc, kernel, entry, begin + late, now)
+        sc.next_at = min(sc.next_at, max(begin + late, now))
     else:
-        _deliver(sc, entry, now)
+        _deliver(sc, kernel, entry)
 
 
 @compiled
@@ -316,7 +326,7 @@ def _load_constant(sm, kernel, machine, s, entry, inst, access, begin, now):
     missing = 0
     if not kernel.warm_constants:
         missing = _missing_constants(sm, kernel, machine, inst, access, load, begin)
-    _wait_or_deliver(sm, s, entry, load, missing, now)
+    _wait_or_deliver(sm, kernel, s, entry, load, missing)
 
 
 @compiled
@@ -353,17 +363,16 @@ def _serve_constants(sm, kernel, machine, now):
                 inst = instruction_at(kernel.program, entry.pc)
                 due = now + inst.first_beat - machine.sm.data_path.entry
                 entry.at = max(entry.at, due)
-                _complete(sm, load, now)
+                _complete(sm, kernel, load)
         l0_vl.free(sm.vl, k)
         k = l0_vl.arrived(sm.vl, machine, now)
 
 
 @compiled
 def _may_grant(sm, kernel, machine, s, now):
-    sc = sm.subcores[u(s)]
-    if memory_queue.grant_at(sc.memory_queue) > now or _table_full(sm, machine, now):
+    if sm.memory.waiting_at[u(s)] > now or _table_full(sm, machine, now):
         return False
-    entry = memory_queue.oldest(sc.memory_queue)
+    entry = memory_queue.oldest(sm.subcores[u(s)].memory_queue)
     inst = instruction_at(kernel.program, entry.pc)
     if not inst.accesses:
         return True
@@ -394,7 +403,7 @@ def next_at(sm, now):
     """The next cycle in which the arbiter may grant."""
     at = NEVER
     for s in range(SUBCORES):
-        at = min(at, memory_queue.grant_at(sm.subcores[u(s)].memory_queue))
+        at = min(at, sm.memory.waiting_at[u(s)])
     if at == NEVER:
         return at
     return max(at, sm.memory.free_at, now + 1)

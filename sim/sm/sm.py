@@ -45,10 +45,12 @@ def begin_kernel(sm, number):
         sc.number = s
         sc.issue.greedy = -1
         sc.next_at = NEVER
+        sm.fp64.waiting_at[u(s)] = NEVER
+        sm.memory.waiting_at[u(s)] = NEVER
 
 
 @compiled
-def _take_replies(sm, machine, now):
+def _take_replies(sm, kernel, machine, now):
     """Answers of the L2 that arrive by now."""
     box = sm.inbox
     while box.head < box.tail:
@@ -60,7 +62,7 @@ def _take_replies(sm, machine, now):
         elif reply.kind == outbox.WRITE or reply.kind == outbox.REDUCTION:
             memory_unit.acknowledge(sm, reply.id, now)
         else:
-            memory_unit.refill(sm, reply.id, now)
+            memory_unit.refill(sm, kernel, reply.id, now)
         box.head += 1
 
 
@@ -90,12 +92,12 @@ def _reclaim(sc, sm, machine, now):
 
 
 @compiled
-def _next_at(sm, machine, now):
+def _next_at(sm, now):
     """The next cycle in which anything of the SM can change."""
     at = cta.next_at(sm.cta)
     for s in range(SUBCORES):
         at = min(at, sm.subcores[u(s)].next_at)
-    at = min(at, l1_icache.next_at(sm, machine, now))
+    at = min(at, l1_icache.next_at(sm, now))
     at = min(at, fp64.next_at(sm, now))
     at = min(at, memory_unit.next_at(sm, now))
     at = min(at, l0_vl.next_at(sm.vl, now))
@@ -110,7 +112,7 @@ def run(sm, kernel, machine, until, stop_at_release):
     """Simulate cycles before `until`; stop early, behind the cycle, when a CTA slot became free."""
     while sm.now < until:
         now = sm.now
-        _take_replies(sm, machine, now)
+        _take_replies(sm, kernel, machine, now)
         l1_icache.step(sm, kernel, machine, now)
         fp64.step(sm, machine, now)
         memory_unit.step(sm, kernel, machine, now)
@@ -120,6 +122,9 @@ def run(sm, kernel, machine, until, stop_at_release):
                 continue
             sm.visits += 1
             pc = subcore.step(sc, sm, kernel, machine, now)
+            l1_icache.look(sm, machine, s)
+            fp64.look(sm, s)
+            memory_unit.look(sm, s)
             if pc >= 0:
                 sm.progress_at = now
                 _synchronise(sc, sm, kernel, machine, pc, now)
@@ -130,7 +135,7 @@ def run(sm, kernel, machine, until, stop_at_release):
         if stop_at_release and sm.cta.released:
             sm.now = now + 1
             return
-        sm.now = min(_next_at(sm, machine, now), until)
+        sm.now = min(_next_at(sm, now), until)
 
 
 @compiled

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warpwise.sim.compiled import allocate
-from warpwise.sim.core import instruction as core
+from warpwise.sim.core import instruction
 from warpwise.sim.sm import coalescer
 
 LANES = 32
@@ -177,9 +177,9 @@ def test_nobody_executes():
 def test_turns_of_atomics(words, size, mask):
     """In each sector, as many as lanes share a word; twice with words of 64 bits."""
     addresses = np.array([words], np.int64) * size
-    accesses, lines = allocate(core.ACCESS, 1), allocate(core.LINE, 2 * LANES)
-    rows = (np.array([value]) for value in (mask, core.ATOMIC, size, 0))
-    n = coalescer.coalesce(ROOMS, addresses, *rows, 4, 16, 3, accesses, lines)
+    accesses, lines = allocate(instruction.ACCESS, 1), allocate(instruction.LINE, 2 * LANES)
+    rows = (np.array([value]) for value in (mask, 0, instruction.ATOMIC, size, 0))
+    n = coalescer.coalesce(ROOMS, addresses, *rows, (4, 16, 3), accesses, lines)
     lanes = Counter(word for lane, word in enumerate(words) if mask >> lane & 1)
     most = {}
     for word, count in lanes.items():
@@ -191,3 +191,32 @@ def test_turns_of_atomics(words, size, mask):
     assert (
         dict(zip(lines["line"][:n].tolist(), lines["turns"][:n].tolist(), strict=True)) == expected
     )
+
+
+def costs(rows, masks, path, size):
+    """Wavefronts and lines with their sectors of each row, all coalesced at once."""
+    accesses = allocate(instruction.ACCESS, len(rows))
+    lines = allocate(instruction.LINE, 2 * LANES * len(rows))
+    pcs, paths = np.zeros(len(rows), np.uint32), np.full(len(rows), path, np.int16)
+    of_pc = np.array([size]), np.array([0])
+    coalescer.coalesce(ROOMS, rows, masks, pcs, paths, *of_pc, (4, 16, 3), accesses, lines)
+    return [
+        (int(a.wavefronts), [tuple(line) for line in lines[a.first : a.first + a.lines]])
+        for a in accesses
+    ]
+
+
+@settings(deadline=None)
+@given(
+    accesses(),
+    st.lists(st.sampled_from([0, 4, 32, 64, 128, 1280, 1 << 20]), min_size=2, max_size=5),
+    st.sampled_from(
+        [instruction.L1_LOAD, instruction.SHARED, instruction.CONSTANT, instruction.ATOMIC]
+    ),
+)
+def test_an_access_costs_the_same_wherever_the_instruction_was_before(access, moves, path):
+    addresses, mask, size = access
+    rows = np.stack([np.asarray(addresses) + move for move in moves])
+    masks = np.array([mask, ALL, *[mask] * (len(moves) - 2)], np.uint32)
+    alone = [costs(rows[k : k + 1], masks[k : k + 1], path, size)[0] for k in range(len(moves))]
+    assert costs(rows, masks, path, size) == alone
