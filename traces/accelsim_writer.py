@@ -25,9 +25,9 @@ from .kernel import Kernel, Trace, Warp
 
 VERSION: Final = 5
 LOSSES: Final = (
-    "the text format has no control bits, predicates, uniform registers, constants, lanes that are "
-    "active and do not execute, warm caches and addresses of LDC: read it with the program's cubin "
-    "to have the first four back"
+    "the text format has no control bits, predicates, uniform registers, constants, parameters, "
+    "lanes that are active and do not execute, warm caches, clock reads to report, launch numbers "
+    "and addresses of LDC: read it with the program's cubin to have the first five back"
 )
 FORMAT: Final = (
     "#traces format = [line_num] PC mask dest_num [reg_dests] opcode src_num [reg_srcs] "

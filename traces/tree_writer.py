@@ -21,8 +21,8 @@ TRACER_VERSION: Final = 4
 NO_DESCRIPTOR: Final = 133
 STREAM: Final = 0
 LOSSES: Final = (
-    "the protobuf tree has no warm caches, clock reads to report, contents of constant banks and "
-    "names of labels, and numbers launches anew"
+    "the protobuf tree has no warm caches, clock reads to report, contents of constant banks, "
+    "parameters and names of labels, and numbers launches anew"
 )
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import weakref
 import zlib
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from traces.drawn import MASKS, drawn_kernel, rows
 from warpwise.isa.errors import InputError
 from warpwise.isa.program import PT
 from warpwise.sim import run
-from warpwise.traces import accelsim, accelsim_writer
+from warpwise.traces import accelsim, accelsim_writer, convert
+from warpwise.traces.handwritten import parse
 from warpwise.traces.kernel import Trace
 from warpwise.traces.load import load
 
@@ -137,6 +139,29 @@ def test_functions_that_share_their_pcs(tmp_path):
     names = [kernel.program.instructions[pc].opcode for pc in pcs]
     assert names == ["S2R", "LDG", "IADD3", "RET", "LDG", "STG", "LDS", "EXIT"]
     assert [inst.pc // 16 for inst in kernel.program.instructions] == list(range(9))
+
+
+def test_functions_that_share_a_pc_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(accelsim, "FUNCTIONS", 3)
+    lines = [f"0010 ffffffff 1 R{n} MOV 1 R9 0 " for n in range(4)]
+    assert read_text(tmp_path, text(lines=lines[:3])).kernels
+    with pytest.raises(InputError, match="over 3 functions found at PC 0010"):
+        read_text(tmp_path, text(lines=lines))
+
+
+@pytest.mark.parametrize("target", ["kernelslist.g", "dynamic_trace.pb"])
+def test_paths_are_shared_and_not_kept(tmp_path, target):
+    """A long trace may have any number of them."""
+    if target == "dynamic_trace.pb":
+        pytest.importorskip("google.protobuf")
+    ctas = parse(".arch sm_86\n.kernel k\n.grid 3\nNOP ;\nEXIT ;")
+    convert.write(ctas, tmp_path / target)
+    [kernel] = load(tmp_path / target).kernels
+    first, second = (kernel.load_cta(number).warps[0].path for number in (0, 1))
+    assert first is second
+    kept = weakref.ref(first)
+    del first, second
+    assert kept() is None
 
 
 def test_predicates_are_guessed(tmp_path):

@@ -1,19 +1,13 @@
-"""Hand-written samples: one for each tracer version, and one for each thing that may be wrong.
+"""Hand-written samples: one for each tracer version, and one for each thing that may be wrong."""
 
-The messages are golden files: `WARPWISE_GOLDEN=1 pytest tests/traces/test_samples.py` writes them
-anew, to be read before they are committed.
-"""
-
-import os
-from pathlib import Path
+from functools import partial
 
 import pytest
 
-from warpwise.isa.errors import InputError
+from traces import golden
 from warpwise.traces import accelsim
 
-DATA = Path(__file__).parent / "data/accelsim"
-MESSAGES = DATA / "messages.txt"
+DATA = golden.DATA / "accelsim"
 BAD = sorted(path.stem for path in (DATA / "bad").glob("*.traceg"))
 VERSIONS = sorted((DATA / "good").glob("version-*.traceg"))
 
@@ -40,20 +34,10 @@ def test_older_architectures_are_read_as_the_nearest():
     assert kernel.load_cta(0).warps[0].path.pcs.tolist() == [1, 2, 5]
 
 
-def message(name):
-    with pytest.raises(InputError) as caught:
-        accelsim.read(DATA / f"bad/{name}.traceg")
-    text = str(caught.value).replace(f"{DATA}/", "")
-    return text if len(text) < 300 else f"{text[:150]} ... {text[-140:]}"
-
-
-@pytest.mark.skipif("WARPWISE_GOLDEN" not in os.environ, reason="writes the golden file")
-def test_write_the_messages():
-    MESSAGES.write_text("".join(f"{name} = {message(name)}\n" for name in BAD))
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_messages(name):
-    golden = dict(line.split(" = ", 1) for line in MESSAGES.read_text().splitlines())
-    assert message(name) == golden[name]
-    assert golden.keys() == set(BAD)
+def test_messages():
+    folder = DATA / "bad"
+    found = {
+        name: golden.message(partial(accelsim.read, folder / f"{name}.traceg"), DATA)
+        for name in BAD
+    }
+    golden.compare(DATA / "messages.txt", found)

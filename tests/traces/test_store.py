@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from traces import golden
 from warpwise.isa.errors import InputError
 from warpwise.isa.program import Access, Parameter, Program, Relocation
 from warpwise.isa.sass import from_text
@@ -366,46 +368,46 @@ def without_last(name):
     return change
 
 
-@pytest.mark.parametrize(
-    ("block", "message"),
-    [
-        (with_last("pcs", 99), "runs instruction 99"),
-        (with_last("masks", 2**32 - 1), "not active"),
-        (with_last("mask_kind", columns.LISTED), "entries in column masks found"),
-        (with_last("mask_kind", 8), "does not fit the one before"),
-        (with_last("warp_path", 2), "names path 2 of 2"),
-        (with_last("path_length", 2**31), "path entries found"),
-        (with_last("listed", 2), "number that is too large"),
-        (with_last("shift", 64), "number that is too large"),
-        (with_last("listed", 1), "found, expected"),
-        (without_last("warp_path"), "5 warps found, expected 6"),
-        (without_last("mask_kind"), "found, expected"),
-        (without_last("masks"), "entries in column masks found"),
-        (without_last("origin"), "column origin found"),
-        (without_last("shift"), "column shift found"),
-        (without_last("listed"), "column listed found"),
-        (without_last("base"), "column base found"),
-        (without_last("stride"), "column stride found"),
-        (without_last("list"), "column list found"),
-        (without_last("shared_listed"), "column shared_listed found"),
-    ],
-)
+BLOCKS = [
+    (with_last("pcs", 99), "runs instruction 99"),
+    (with_last("masks", 2**32 - 1), "not active"),
+    (with_last("mask_kind", columns.LISTED), "entries in column masks found"),
+    (with_last("mask_kind", 8), "does not fit the one before"),
+    (with_last("warp_path", 2), "names path 2 of 2"),
+    (with_last("path_length", 2**31), "path entries found"),
+    (with_last("listed", 2), "number that is too large"),
+    (with_last("shift", 64), "number that is too large"),
+    (with_last("listed", 1), "found, expected"),
+    (without_last("warp_path"), "5 warps found, expected 6"),
+    (without_last("mask_kind"), "found, expected"),
+    (without_last("masks"), "entries in column masks found"),
+    (without_last("origin"), "column origin found"),
+    (without_last("shift"), "column shift found"),
+    (without_last("listed"), "column listed found"),
+    (without_last("base"), "column base found"),
+    (without_last("stride"), "column stride found"),
+    (without_last("list"), "column list found"),
+    (without_last("shared_listed"), "column shared_listed found"),
+]
+
+
+@pytest.mark.parametrize(("block", "message"), BLOCKS)
 def test_reader_refuses_contradictions(small, block, message):
     forge(small[1], block=block)
     with pytest.raises(InputError, match=message):
         read_all(small[1])
 
 
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [
-        ({"access": 2}, r"access 2 in the file.* decodes it with 1: record the trace again"),
-        ({"text": "LDG.E R2 [R4 ;"}, r"cannot read 'LDG.E R2 \[R4 ;'"),
-        ({"control": -1}, r"code.control.1: Input should be greater than or equal to 0"),
-        ({"control": None}, "instruction 1 has neither control bits nor an encoding"),
-        ({"encoding": "12"}, r"code.encoding.1"),
-    ],
-)
+CODES = [
+    ({"access": 2}, r"access 2 in the file.* decodes it with 1: record the trace again"),
+    ({"text": "LDG.E R2 [R4 ;"}, r"cannot read 'LDG.E R2 \[R4 ;'"),
+    ({"control": -1}, r"code.control.1: Input should be greater than or equal to 0"),
+    ({"control": None}, "instruction 1 has neither control bits nor an encoding"),
+    ({"encoding": "12"}, r"code.encoding.1"),
+]
+
+
+@pytest.mark.parametrize(("code", "message"), CODES)
 def test_reader_refuses_code(small, code, message):
     forge(small[1], code=code)
     with pytest.raises(InputError, match=message):
@@ -416,24 +418,37 @@ def set_in_kernel(key, value):
     return lambda record: record["content"]["kernels"][0].update({key: value})
 
 
-@pytest.mark.parametrize(
-    ("manifest", "message"),
-    [
-        (lambda r: r.update(version=9), "warptrace of version 9, expected 2"),
-        (lambda r: r.update(version=1), "of version 1, expected 2.*record it again"),
-        (lambda r: r.update(format="other"), "format: Input should be 'warptrace'"),
-        (lambda r: r.pop("producer"), "producer: Field required"),
-        (set_in_kernel("grid", [2, 1, 1]), "3 CTAs found, expected 2"),
-        (set_in_kernel("grid", [-3, -1, 1]), "greater than or equal to 1"),
-        (set_in_kernel("program", 1), "program 1 named, 1 found"),
-        (set_in_kernel("warm", ["l2"]), "kernels.0.warm"),
-        (set_in_kernel("blocks", []), "members found, expected"),
-    ],
-)
+MANIFESTS = [
+    (lambda r: r.update(version=9), "warptrace of version 9, expected 2"),
+    (lambda r: r.update(version=1), "of version 1, expected 2.*record it again"),
+    (lambda r: r.update(format="other"), "format: Input should be 'warptrace'"),
+    (lambda r: r.pop("producer"), "producer: Field required"),
+    (set_in_kernel("grid", [2, 1, 1]), "3 CTAs found, expected 2"),
+    (set_in_kernel("grid", [-3, -1, 1]), "greater than or equal to 1"),
+    (set_in_kernel("program", 1), "program 1 named, 1 found"),
+    (set_in_kernel("warm", ["l2"]), "kernels.0.warm"),
+    (set_in_kernel("blocks", []), "members found, expected"),
+]
+
+
+@pytest.mark.parametrize(("manifest", "message"), MANIFESTS)
 def test_reader_refuses_manifest(small, manifest, message):
     forge(small[1], manifest=manifest)
     with pytest.raises(InputError, match=message):
         read_all(small[1])
+
+
+def test_messages(small):
+    """Word for word, of everything that may be wrong in a file whose digests fit."""
+    _, path = small
+    whole = path.read_bytes()
+    found = {}
+    for part, cases in {"block": BLOCKS, "code": CODES, "manifest": MANIFESTS}.items():
+        for number, (change, _) in enumerate(cases):
+            path.write_bytes(whole)
+            forge(path, **{part: change})
+            found[f"{part} {number}"] = golden.message(partial(read_all, path), path.parent)
+    golden.compare(golden.DATA / "native/messages.txt", found)
 
 
 def test_absurd_size_is_refused_before_anything_is_allocated(small):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from traces.drawn import MASKS, drawn_kernel, rows
 
+from traces import golden
 from warpwise.isa.errors import InputError
 from warpwise.sim import run
 from warpwise.traces import tree, tree_schema, tree_writer
@@ -165,6 +167,19 @@ def test_a_wrong_cta(small, case):
     with pytest.raises(InputError, match=message) as caught:
         read_all(small)
     assert "0,0,0.pb" in str(caught.value)
+
+
+def test_messages(small):
+    """Word for word, of everything that may be wrong."""
+    files = {"Trace": (small, LAUNCH_ERRORS), "threadblock": (block_of(small), BLOCK_ERRORS)}
+    found = {}
+    for kind, (path, errors) in files.items():
+        whole = path.read_bytes()
+        for case, (edit, _) in errors.items():
+            change(path, kind, edit)
+            found[f"{kind}: {case}"] = golden.message(partial(read_all, small), small.parent)
+            path.write_bytes(whole)
+    golden.compare(golden.DATA / "tree/messages.txt", found)
 
 
 def test_lanes_that_the_block_lacks(small):
