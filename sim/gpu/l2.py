@@ -76,7 +76,7 @@ def begin(l2, machine):
         slice_ = k // (l2.n_sets // l2.map.slices)
         if kept == CLEAR or (kept == CLEAR_SOME and slice_ < machine.dram.channels):
             _clear(l2_set)
-        for way in range(WAYS):
+        for way in range(machine.l2.ways):
             l2.uses = max(l2.uses, l2_set.used[u(way)])
             l2_set.filled[u(way)] = 0
             for sector in range(SECTORS):
