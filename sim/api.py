@@ -61,7 +61,7 @@ def run(
     if not isinstance(trace, Trace):
         trace = load(trace, launch, kernel)
     results = []
-    l2_sets = None
+    l2_sets: Any = None
     for one in trace.kernels:
         warn_of_differences(one, machine)
         if model == "reference":
