@@ -61,12 +61,13 @@ def run(
     if not isinstance(trace, Trace):
         trace = load(trace, launch, kernel)
     results = []
-    l2_sets = engine.empty_l2(machine)
+    l2_sets: Any = None
     for one in trace.kernels:
         warn_of_differences(one, machine)
         if model == "reference":
             results.append(_reference_result(one, machine.gpu, max_cycles, events))
             continue
+        found = l2_sets.copy() if attribution and l2_sets is not None else None
         state = engine.simulate(
             one,
             machine,
@@ -78,10 +79,11 @@ def run(
             threads=threads,
             l2_sets=l2_sets,
         )
+        l2_sets = state.l2_sets
         result = _result(state)
         if attribution:
             cycles = result.execution_cycles
-            where = attribute(one, machine, sms=sms, cycles=cycles, threads=threads)
+            where = attribute(one, machine, sms=sms, cycles=cycles, threads=threads, l2_sets=found)
             result = replace(result, attribution=where)
         results.append(result)
     return Result(

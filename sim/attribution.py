@@ -48,11 +48,13 @@ def attribute(
     sms: int | None = None,
     cycles: int | None = None,
     threads: int = 1,
+    l2_sets: Any = None,
 ) -> Attribution:
     """Simulate a kernel with the state of every warp and cycle: 64 bytes a cycle.
 
-    `cycles` are its execution cycles; without them, it is simulated once more to know. `sms` and
-    `threads` as for `run`. Raises InputError if that is too much memory.
+    `cycles` are its execution cycles; without them, it is simulated once more to know, on a cold
+    GPU. `sms` and `threads` as for `run`, `l2_sets` as for `engine.simulate`. Raises InputError if
+    that is too much memory.
     """
     if cycles is None:
         cycles = engine.simulate(kernel, machine, sms, threads=threads).execution_cycles
@@ -62,7 +64,9 @@ def attribute(
             "leave it out, or cut the trace: warpwise convert --ctas"
         )
     log = StateLog(sm, 0, cycles)
-    state = engine.simulate(kernel, machine, sms, events=True, log=log, threads=threads)
+    state = engine.simulate(
+        kernel, machine, sms, events=True, log=log, threads=threads, l2_sets=l2_sets
+    )
     events = state.events[state.events["sm"] == sm]
     return Attribution(sm, cycles, _by_pc(kernel, events, log), _issue_slots(log))
 

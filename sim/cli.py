@@ -582,13 +582,27 @@ def paper(gpu: GpuOption = "rtx_a6000", as_json: JsonOption = False) -> None:
         raise typer.Exit(FAILED)
 
 
-@validate_app.command(epilog=_examples("warpwise validate measurements"))
-def measurements(as_json: JsonOption = False) -> None:
-    """Compare measurements of other sm_86 and sm_75 cards with the model; takes two minutes."""
+@validate_app.command(
+    epilog=_examples(
+        "warpwise validate measurements", "warpwise validate measurements --figures figures"
+    )
+)
+def measurements(
+    plots: Annotated[
+        Path | None,
+        typer.Option("--figures", metavar="DIR", help="Keep a plot of each: PDF, PNG, CSV."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare measurements of other sm_86 and sm_75 cards with the model; takes some minutes."""
     from .cli_progress import warm_up
 
     warm_up()
     report = import_module("warpwise.validation").validate_measurements()
+    if plots:
+        with _writing(plots):
+            for figure in report.figures():
+                figure.save(plots)
     if as_json:
         _print_json(report.to_dict())
     else:

@@ -46,6 +46,7 @@ class RunState:
     record: Any  # KERNEL
     sms: Any
     gpu: Any
+    l2_sets: Any
     counts: NDArray[Any]
     events: NDArray[Any]
     execution_cycles: int
@@ -66,7 +67,7 @@ def simulate(
     log: StateLog | None = None,
     l2_sets: Any = None,
 ) -> RunState:
-    """Simulate one kernel, on a cold GPU or with the L2 of `empty_l2` that earlier ones have used.
+    """Simulate one kernel, on a cold GPU or with the `l2_sets` of a state that it follows.
 
     A kernel without control bits runs with scoreboards, whatever the machine has (sm-core 7.1).
     `sms` uses only the first so many SMs; `window` shortens the windows between SMs and L2 (any
@@ -94,8 +95,9 @@ def simulate(
     sm_array = allocate(SM, n_sms)
     if log is not None:
         log.attach(sm_array)
-    if l2_sets is None:
-        l2_sets = empty_l2(machine)
+    follows = l2_sets is not None
+    if not follows:
+        l2_sets = _empty_l2(machine)
     gpu_array = allocate(whole.GPU, 1)
     gpu = gpu_array[0]
     gpu.kernel, gpu.machine, gpu.sms = (
@@ -105,7 +107,7 @@ def simulate(
     )
     gpu.n_sms = n_sms
     gpu.l2.sets, gpu.l2.n_sets = address(l2_sets), len(l2_sets)
-    whole.begin_kernel(gpu)
+    whole.begin_kernel(gpu, follows)
     length = min(window or machine.gpu.l2.round_trip, machine.gpu.l2.round_trip)
     with ThreadPoolExecutor(threads) as pool:
         run = runner(gpu_array, threads, pool)
@@ -118,6 +120,7 @@ def simulate(
         workers.kernels[0],
         sm_array,
         gpu,
+        l2_sets,
         workers.counts(),
         workers.events(),
         int(whole.execution_cycles(gpu)),
@@ -126,8 +129,8 @@ def simulate(
     )
 
 
-def empty_l2(machine: Machine) -> Any:
-    """The contents of an L2 that nobody has used, for kernels that follow each other."""
+def _empty_l2(machine: Machine) -> Any:
+    """The contents of an L2 that nobody has used."""
     l2 = machine.gpu.l2
     sets = l2.size_kib * 1024 // (l2.line_bytes * l2.ways * l2.slices)
     return allocate(SET, sets * l2.slices)

@@ -27,7 +27,7 @@ TABLES = ("stats", "stalls", "subcore_stalls", "instructions")  # properties of 
 EVENTS = "events.parquet"  # of runs that recorded events
 ATTRIBUTION = ("pc", "issue_slots")  # properties of `Result`, of runs with attribution
 RESULT = "result.json"  # written last: a folder that has it is whole
-MODEL_VERSION = 4  # rises with every change that may change cycles
+MODEL_VERSION = 5  # rises with every change that may change cycles
 
 EVENT_COLUMNS = [
     *("sm", "subcore", "warp", "cta", "pc", "opcode", "fetch", "decode"),

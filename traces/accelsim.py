@@ -27,7 +27,7 @@ from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Program
 from . import accelsim_code
 from .addresses import DELTAS, LIST_ALL, STRIDE, Rows, lanes_in_block
 from .columns import ROW_LIMIT, fingerprint
-from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, Trace, Warp
+from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, Trace, Warp, in_our_window
 from .lines import COMPRESSIONS, Lines
 
 LIST: Final = ".g"
@@ -169,6 +169,14 @@ class _Header:
         if not re.fullmatch(r"\d{1,9}", text):
             self._lines.fail(f"{text!r} found as `-{key}` in the header, expected a number")
         return int(text)
+
+    @property
+    def shared_window(self) -> int:
+        """Where generic addresses of shared memory begin; 0: the tracer does not say."""
+        text = self._values.get("shmem base_addr", "0x0")
+        if not re.fullmatch(r"0x0?[0-9a-fA-F]{1,15}", text):
+            self._lines.fail(f"{text!r} found as `-shmem base_addr` in the header, expected 0x...")
+        return int(text, 16)
 
     def _shape(self, key: str) -> tuple[int, int, int]:
         found = DIMENSIONS.fullmatch(self._values.get(key, ""))
@@ -346,7 +354,9 @@ class _Ctas:
     def _shared(self, warp: Warp) -> Warp:
         """Warps that do the same share a path."""
         path = self._paths.setdefault(fingerprint(warp.path), warp.path)
-        return Warp(path, warp.accesses)
+        addresses, window = warp.accesses.addresses, self._code.header.shared_window
+        addresses = in_our_window(addresses, path.pcs, self._code.program, window)
+        return Warp(path, Accesses(addresses, warp.accesses.shared))
 
 
 def _ctas(path: FilePath, code: _Code) -> Iterator[list[Warp]]:

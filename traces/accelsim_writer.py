@@ -21,7 +21,7 @@ from ..isa.files import whole
 from ..isa.program import INSTRUCTION_BYTES, Access
 from . import accelsim_code
 from .addresses import STRIDE, encode
-from .kernel import Kernel, Trace, Warp
+from .kernel import LOCAL_WINDOW, SHARED_WINDOW, Kernel, Trace, Warp
 
 VERSION: Final = 5
 LOSSES: Final = (
@@ -102,8 +102,8 @@ def _header(kernel: Kernel, number: int) -> Iterator[str]:
         "nregs": kernel.registers or program.registers,
         "binary version": program.arch.removeprefix("sm_"),
         "cuda stream id": 0,
-        "shmem base_addr": f"{0:#018x}",
-        "local mem base_addr": f"{0:#018x}",
+        "shmem base_addr": f"{SHARED_WINDOW:#018x}",
+        "local mem base_addr": f"{LOCAL_WINDOW:#018x}",
         "nvbit version": "none",
         "accelsim tracer version": VERSION,
         "enable lineinfo": 0,

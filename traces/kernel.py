@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..isa.program import Program
+from ..isa.program import Access, Program, Space
 
 WARP_SIZE = 32
 # Where generic addresses of shared and of local memory begin, and how many there are of each.
@@ -40,6 +40,22 @@ class Accesses:
 
     addresses: NDArray[np.int64]  # bytes, shape (rows, 32); 0 where the lane does not execute
     shared: NDArray[np.int64]  # shape (rows, 32) or (0, 32)
+
+
+def in_our_window(
+    addresses: NDArray[np.int64], pcs: NDArray[np.uint32], program: Program, base: int
+) -> NDArray[np.int64]:
+    """Generic addresses of shared memory, moved from a device's window at `base` to ours.
+
+    One row for each instruction of `pcs` that addresses memory; a `base` of 0 is not known.
+    """
+    if not base:
+        return addresses
+    accesses = np.array([inst.access != Access.NONE for inst in program.instructions])
+    generic = np.array([inst.space == Space.GENERIC for inst in program.instructions])
+    offsets = addresses - base
+    inside = generic[pcs[accesses[pcs]], None] & (offsets >= 0) & (offsets < WINDOW_BYTES)
+    return np.where(inside, offsets + SHARED_WINDOW, addresses)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from statistics import fmean, median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .experiments import (
+    memory_levels,
+    sm86_cache_bandwidth,
+    sm86_dram_streams,
     sm86_instruction_cache,
     sm86_l1_strides,
     sm86_pointer_chase,
@@ -19,6 +22,9 @@ from .experiments import (
 from .experiments.measurement import Comparison, Measurement
 from .report import Report, aligned
 
+if TYPE_CHECKING:
+    from ..sim.report.figures import Figure
+
 SCHEMA = 1
 EXPERIMENTS = (
     sm86_register_ports,
@@ -27,6 +33,9 @@ EXPERIMENTS = (
     sm86_shared_memory,
     sm86_l1_strides,
     sm86_pointer_chase,
+    sm86_cache_bandwidth,
+    sm86_dram_streams,
+    memory_levels,
     turing_latency,
 )
 
@@ -38,7 +47,7 @@ def measurements() -> Iterator[Measurement]:
 
 
 def validate_measurements() -> MeasurementReport:
-    """Simulate every measurement: about two minutes."""
+    """Simulate every measurement: some minutes."""
     return MeasurementReport(tuple(measurement.compare() for measurement in measurements()))
 
 
@@ -77,6 +86,12 @@ class MeasurementReport(Report):
     def summary(self) -> str:
         columns = ("experiment", "cases", "mean |error|", "median |error|", "worst error")
         return aligned(columns, map(_statistics_cells, self.statistics))
+
+    def figures(self) -> list[Figure]:
+        """A plot for each experiment."""
+        from .measurement_figures import figures
+
+        return figures(self)
 
     def records(self) -> list[dict[str, Any]]:
         return [asdict(row) | {"error": row.error} for row in self.rows]

@@ -55,9 +55,9 @@ def earliest_release(sms, n_sms, last_sm):
 
 @compiled
 def refill(dispatch, sm, kernel, machine):
-    """Give a new CTA to each place that `sm` has freed; it may start in the same cycle."""
+    """Give a new CTA to each place that `sm` has freed, which takes a while."""
     while sm.cta.released and dispatch.next_cta < kernel.n_ctas:
         sm.cta.released -= 1
-        _give(dispatch, sm, machine, sm.cta.released_at)
+        _give(dispatch, sm, machine, sm.cta.released_at + machine.launch.refill_latency)
         cta.launch_due(sm, kernel, machine, sm.cta.released_at)
     sm.cta.released = 0

@@ -31,6 +31,8 @@ CHANNEL = record(
     ("bus_free", "i8"),
     ("activate_free", "i8"),  # from when it may open another row
     ("waiting_writes", "i8"),  # sectors
+    ("written_from", "i8"),  # begin of the batch of writes before those that wait
+    ("reads", "i2"),  # have used the bus since that batch
     ("bank", BANK, BANKS),
 )
 
@@ -94,6 +96,7 @@ def _transfer(memory, channel, row, at, bursts):
         bank.open_at[u(k)] = _activation(memory, channel, bank, at) + memory.activate
     turn = max(channel.bus_free, at + memory.column)
     channel.bus_free = turn + bursts * memory.burst
+    channel.reads = 1
     begin_ = max(turn, bank.open_at[u(k)] + memory.column)
     bank.busy[u(k)] = begin_ + bursts * memory.burst
     bank.ready = max(bank.ready, bank.busy[u(k)] - memory.column + memory.precharge)
@@ -122,12 +125,16 @@ def read(memory, machine, slice_, group, sectors, at):
 
 @compiled
 def write(memory, machine, slice_, sectors, at):
-    """Take what the L2 evicts in cycle `at`."""
+    """Take what the L2 evicts in cycle `at`; returns when there is room, behind one batch."""
     c = slice_ // (machine.l2.slices // machine.dram.channels)
     channel = memory.channel[u(c)]
     channel.waiting_writes += popcount(sectors)
     memory.sectors_written += popcount(sectors)
+    at = max(at, channel.written_from // FRACTION)
     if channel.waiting_writes >= machine.dram.write_batch:
-        cost = channel.waiting_writes * memory.burst + memory.turnaround
-        channel.bus_free = max(channel.bus_free, at * FRACTION) + cost
+        turns = memory.turnaround if channel.reads else 0
+        channel.written_from = max(channel.bus_free, at * FRACTION)
+        channel.bus_free = channel.written_from + channel.waiting_writes * memory.burst + turns
         channel.waiting_writes = 0
+        channel.reads = 0
+    return at

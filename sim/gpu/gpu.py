@@ -43,11 +43,15 @@ GPU = record(
 
 
 @entry
-def begin_kernel(gpu):
-    """Start a kernel on empty SMs; its parameters are in the L2, as the launch wrote them."""
+def begin_kernel(gpu, follows):
+    """Start a kernel on empty SMs; its parameters are in the L2, as the launch wrote them.
+
+    The L2 is empty unless the kernel `follows` another one.
+    """
     kernel, machine = kernel_at(gpu.kernel, 0), machine_at(gpu.machine, 0)
     slice_hash.begin(gpu.l2.map, machine.l2.slices)
-    l2.begin(gpu.l2, machine)
+    if follows:
+        l2.begin(gpu.l2, machine)
     dram.begin(gpu.dram, machine)
     for line in range(kernel.parameter_lines):
         l2.install(gpu.l2, gpu.dram, machine, CONSTANTS // machine.l2.line_bytes + line)

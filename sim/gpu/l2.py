@@ -43,6 +43,7 @@ STATE = record(
     ("sets", "i8"),  # address of the sets, slice by slice
     ("n_sets", "i8"),
     ("uses", "i8"),
+    ("evicted_at", "i8"),  # when the memory had room for what the last line displaced
     ("sector_accesses", "i8"),
     ("sector_hits", "i8"),
     ("map", slice_hash.STATE),
@@ -75,7 +76,7 @@ def begin(l2, machine):
         slice_ = k // (l2.n_sets // l2.map.slices)
         if kept == CLEAR or (kept == CLEAR_SOME and slice_ < machine.dram.channels):
             _clear(l2_set)
-        for way in range(WAYS):
+        for way in range(machine.l2.ways):
             l2.uses = max(l2.uses, l2_set.used[u(way)])
             l2_set.filled[u(way)] = 0
             for sector in range(SECTORS):
@@ -102,12 +103,19 @@ def _oldest(l2_set, ways):
 
 @compiled
 def _way_of(l2, l2_set, memory, machine, slice_, line, at):
-    """The way of `line`, now the newest; what it replaces goes to memory if it is dirty."""
+    """The way of `line`, now the newest; what it replaces goes to memory if it is dirty.
+
+    Where the memory has no room for it, the slice waits.
+    """
     way = _find(l2_set, machine.l2.ways, line)
+    l2.evicted_at = at
     if way < 0:
         way = _oldest(l2_set, machine.l2.ways)
         if l2_set.dirty[u(way)]:
-            dram.write(memory, machine, slice_, int(l2_set.dirty[u(way)]), at)
+            dirty = int(l2_set.dirty[u(way)])
+            l2.evicted_at = dram.write(memory, machine, slice_, dirty, at)
+            unit = l2.slices[u(slice_)]
+            unit.request_free = max(unit.request_free, l2.evicted_at)
         l2_set.line[u(way)] = line + 1
         l2_set.valid[u(way)] = 0
         l2_set.dirty[u(way)] = 0
@@ -137,7 +145,7 @@ def _write(l2, memory, machine, slice_, line, sectors, at):
     l2_set.valid[u(way)] |= sectors
     l2_set.dirty[u(way)] |= sectors
     l2.sector_hits += hits
-    return at
+    return l2.evicted_at
 
 
 @compiled
@@ -180,7 +188,7 @@ def _read(l2, memory, machine, slice_, line, sectors, together, at):
     l2.sector_hits += popcount(sectors & ~missing)
     if missing:
         fetched = _widened(missing, together) & ~int(l2_set.valid[u(way)])
-        there = _fetch(l2, memory, machine, slice_, group, fetched, at)
+        there = _fetch(l2, memory, machine, slice_, group, fetched, l2.evicted_at)
         l2_set.valid[u(way)] |= fetched
         l2_set.filled[u(way)] = max(there, l2_set.filled[u(way)])
     return max(at, l2_set.filled[u(way)])

@@ -39,6 +39,7 @@ class Launch(Section):
     gpu_interval: Cycles = Field(description="cycles between two CTA launches anywhere on the GPU")
     sm_interval: Cycles = Field(description="cycles between two CTA launches on one SM")
     cta_latency: Cycles = Field(description="from a CTA's dispatch until its warps may fetch")
+    refill_latency: Cycles = Field(description="from the end of a CTA to the next one's dispatch")
 
 
 class Occupancy(Section):

@@ -2,7 +2,7 @@
 
 import pytest
 
-ONE_CTA = {"sm.occupancy.ctas": 1}
+ONE_CTA = {"sm.occupancy.ctas": 1, "launch.refill_latency": 0}
 
 
 def placed(run):
@@ -39,6 +39,14 @@ def test_freed_slot_is_refilled_in_the_cycle_of_release(simulate):
     run = simulate("NOP ;\nFADD R1, R2, R5 ;", grid=5, changes=ONE_CTA)
     ends = [max(run.column("writeback", cta=cta)) for cta in range(5)]
     assert first_fetches(run)[1:] == [end + 1 for end in ends[:-1]]
+
+
+def test_a_freed_slot_stays_empty_for_the_refill_latency(simulate):
+    """As measured; the paper's authors have none."""
+    for preset, cycles in (("ref", 300), ("authors", 0)):
+        run = simulate("NOP ;", grid=2, preset=preset, changes={"sm.occupancy.ctas": 1})
+        end = max(run.column("writeback", cta=0))
+        assert run.column("fetch", cta=1)[0] == end + cycles + 1
 
 
 @pytest.mark.parametrize("window", [1, 7, None])

@@ -24,12 +24,19 @@ def read_all(array, machine_array, groups, sectors, at, added):
 
 
 @entry
-def write_all(array, machine_array, lines):
+def write_all(array, machine_array, lines, read, room):
+    """Write lines at once, behind a read or not; bus time, and in `room` when each had room."""
     memory, machine = array[0].memory, machine_array[0]
     dram.begin(memory, machine)
-    for _ in range(lines):
-        dram.write(memory, machine, 0, 15, 0)
+    memory.channel[0].reads = read
+    for k in range(lines):
+        room[k] = dram.write(memory, machine, 0, 15, 0)
     return memory.channel[0].bus_free / dram.FRACTION
+
+
+def writes(lines, read=False):
+    room = np.zeros(lines, np.int64)
+    return write_all(allocate(MEMORY, 1), to_record(load().gpu), lines, read, room), room
 
 
 def reads(groups, sectors=1, at=None):
@@ -73,6 +80,17 @@ def test_random_sectors_are_limited_by_activations():
 
 def test_writes_wait_for_a_batch():
     """32 lines: 128 bursts of 1.8 cycles, refresh, and 20.8 ns for the two turnarounds."""
-    assert write_all(allocate(MEMORY, 1), to_record(load().gpu), 31) == 0
-    cycles = write_all(allocate(MEMORY, 1), to_record(load().gpu), 32)
-    assert cycles == pytest.approx(128 * 1.8 / 0.976 + 20.8 * 1.8, abs=1)
+    assert writes(31, read=True)[0] == 0
+    assert writes(32, read=True)[0] == pytest.approx(128 * 1.8 / 0.976 + 20.8 * 1.8, abs=1)
+
+
+def test_writes_alone_need_no_turnaround():
+    assert writes(64)[0] == pytest.approx(256 * 1.8 / 0.976, abs=1)
+
+
+def test_a_batch_fills_while_the_one_before_is_written():
+    """The first batch begins at once, the second one when the first is through."""
+    _, room = writes(97)
+    batch = 128 * 1.8 / 0.976
+    assert list(room[[0, 31, 32, 63]]) == [0] * 4
+    assert room[[64, 95, 96]] == pytest.approx([batch, batch, 2 * batch], abs=1)

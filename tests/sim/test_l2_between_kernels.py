@@ -3,6 +3,7 @@
 import pytest
 
 from warpwise.sim import run
+from warpwise.sim.stalls import STATES
 from warpwise.traces.handwritten import parse
 
 KERNEL = """
@@ -46,3 +47,11 @@ def test_time_begins_anew():
     assert first - second == 239  # what memory adds
     late = "@repeat 400 NOP ;\n" + READ
     assert kernels(late, READ, "keep")[1].execution_cycles == second
+
+
+def test_attribution_follows_the_same_kernels():
+    """It simulates a kernel a second time, which has to find the same L2."""
+    trace = parse(KERNEL.format(name="a", code=READ) + KERNEL.format(name="b", code=READ))
+    second = run(trace, sms=1, attribution=True).kernels[1]
+    states = second.attribution.by_pc[list(STATES)].to_numpy()
+    assert states.sum() == second.statistics["warp_cycles"]

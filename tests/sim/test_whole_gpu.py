@@ -62,6 +62,38 @@ def test_the_window_does_not_change_a_cycle(window):
     assert parts.events.tobytes() == whole.events.tobytes()
 
 
+MIXED = """
+[B------:R-:W0:-:S02] LDG.E.STRONG.GPU R1, [R2.64] ;
+[B------:R-:W1:-:S02] LDG.E.EF.LTC128B R4, [R2.64] ;
+[B01----:R-:W0:-:S02] ATOMG.E.ADD.STRONG.GPU PT, R5, [R2.64], R1 ;
+[B------:R-:W-:-:S02] RED.E.ADD.STRONG.GPU [R2.64], R4 ;
+[B0-----:R-:W-:-:S02] STG.E [R2.64], R5 ;
+[B------:R-:W0:-:S02] LD.E R6, [R2.64] ;
+[B------:R-:W-:Y:S05] CCTL.IVALL ;
+[B0-----:R-:W-:-:S04] FADD R5, R6, R5 ;"""
+SMALL_L2 = {"l2.size_kib": 96, "l2.mshrs": 2, "dram.write_batch": 8, "sm.occupancy.ctas": 2}
+
+
+def mixed(**options):
+    """All that SMs share: words that all change, misses that wait, lines that displace others."""
+
+    def addresses(threads):
+        own = 0x10000000 + 256 * threads
+        one = np.full_like(own, 0x20000000)
+        return np.stack([own, own + 64, one, one + threads % 5, own + 128, 0x300000000 + 0 * own])
+
+    kernel_ = kernel("mixed", MIXED, 24, 128, addresses)
+    return engine.simulate(kernel_, load("rtx_a6000", "ref", SMALL_L2), 3, events=True, **options)
+
+
+@pytest.mark.parametrize("options", [{"window": 1}, {"window": 50}, {"threads": 2}, {"threads": 3}])
+def test_neither_windows_nor_threads_change_what_sms_share(options):
+    one, other = mixed(), mixed(**options)
+    assert int(one.gpu.dram.sectors_written) > 0
+    assert other.execution_cycles == one.execution_cycles
+    assert other.events.tobytes() == one.events.tobytes()
+
+
 def with_threads(threads, events):
     """Twelve full SMs of CTAs on three SMs, so that places are refilled."""
     return engine.simulate(stream(12 * 6), load(), 3, events=events, threads=threads)

@@ -17,7 +17,7 @@ from warpwise.isa.program import PT
 from warpwise.sim import run
 from warpwise.traces import accelsim, accelsim_writer, convert
 from warpwise.traces.handwritten import parse
-from warpwise.traces.kernel import Trace
+from warpwise.traces.kernel import SHARED_WINDOW, Trace
 from warpwise.traces.load import load
 
 KERNELS = Path(__file__).parents[2] / "traces/kernels"
@@ -93,6 +93,16 @@ def test_every_tracer_version(tmp_path, version, form):
     load_64 = kernel.program.instructions[3]
     assert [(d.first, d.count) for d in load_64.dests] == [(6, 2)]
     assert not kernel.program.control_bits
+
+
+def test_generic_addresses_of_shared_memory_are_moved_to_our_window(tmp_path):
+    """The tracer says where the window was; what is not generic or not in it, stays."""
+    window, generic = 0x7F0000000000, "0010 00000001 1 R4 LD.E 1 R2 4 1 {:#x} 0 "
+    lines = [generic.format(window + 64), generic.format(window - 64)]
+    lines += [generic.format(window + 128).replace("LD.E", "LDG.E"), BODY[-1]]
+    trace = read_text(tmp_path, text(lines=lines))
+    found = [addresses(trace, row)[0] for row in range(3)]
+    assert found == [SHARED_WINDOW + 64, window - 64, window + 128]
 
 
 def test_without_control_bits_scoreboards_rule(tmp_path):

@@ -25,6 +25,9 @@ ORIGINS = {
     "sm86_shared_memory": "sm86_rtx3060_shared_memory_sequences",
     "sm86_l1_strides": "l1_access_patterns",
     "sm86_pointer_chase": "pointer_chase_latency",
+    "sm86_cache_bandwidth": "cache_bandwidth_by_size",
+    "sm86_dram_streams": "dram_stream_by_occupancy",
+    "memory_levels": "memory_hierarchy",
     "sm75_instructions": "instruction_latency",
     "sm75_issue_distance": "vendor_issue_distance",
 }

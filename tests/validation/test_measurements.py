@@ -6,6 +6,9 @@ import pytest
 
 from warpwise import validation
 from warpwise.validation.experiments import (
+    memory_levels,
+    sm86_cache_bandwidth,
+    sm86_dram_streams,
     sm86_instruction_cache,
     sm86_l1_strides,
     sm86_pointer_chase,
@@ -31,6 +34,9 @@ SAMPLE = {
     sm86_shared_memory: slice(None),
     sm86_l1_strides: slice(None, None, 4),
     sm86_pointer_chase: slice(None),
+    sm86_cache_bandwidth: slice(3, None, 2),
+    sm86_dram_streams: slice(11, 15),
+    memory_levels: slice(None),
     turing_latency: slice(None),
 }
 # Highest mean absolute error, percent.
@@ -45,7 +51,18 @@ REACHED = {
     "warps per sub-core: last warp": 2.5,
     "shared memory": 4.5,
     "L1 strides": 6,
-    "pointer chase": 4.5,
+    "pointer chase": 1,
+    "pointer chase: edge of the L1": 50,
+    "cache bandwidth: L1": 1,
+    "cache bandwidth: between L1 and L2": 36,
+    "cache bandwidth: L2": 2.5,
+    "cache bandwidth: beyond the L2": 5,
+    "DRAM streams: init": 3,
+    "DRAM streams: read": 3,
+    "DRAM streams: scale": 3,
+    "DRAM streams: triad": 3,
+    "memory rates": 4,
+    "memory latencies": 3.5,
     "Turing issue distances: GPR": 12,
     "Turing issue distances: predicate": 0,
     "Turing issue distances: uniform": 0,
@@ -61,7 +78,9 @@ DISAGREEMENTS = {
     "warps per sub-core: each warp": "the youngest of five 9 % faster, here all even: deviation 9",
     "shared memory": "waits last one cycle longer, up to 9 %: deviation 10",
     "L1 strides": "whole cycles, up to 22 % from the measured fractions: deviation 15",
-    "pointer chase": "memory of an A40: 547 cycles, model 491: deviation 16",
+    "pointer chase: edge of the L1": "lines are not replaced as LRU does: deviation 16",
+    "cache bandwidth: between L1 and L2": "lines are not replaced as LRU does: deviation 16",
+    "memory rates": "STS.128: 114 bytes a cycle, model 128: deviation 20",
     "Turing issue distances: GPR": "HMMA.1688: 14 cycles, model 24: deviation 11",
     "Turing FP64 latency": "45 cycles, model 48 and 52: deviation 12",
 }

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from .published import FOLDER
+
 RTX_3060: Final = "rtx_a6000"  # the same SM
-A40: Final = "rtx_a6000"  # the same die
+A40: Final = str(FOLDER / "a40.toml")  # the same die
 
 
 @dataclass(frozen=True)
