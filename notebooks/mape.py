@@ -75,7 +75,7 @@ with tempfile.TemporaryDirectory() as name:
     report.save(name)
     figures = {plot.name: plot for plot in sources.read([Path(name)]).figures}
     saved = [path.name for path in figures["correlation"].save(name)]
-figures["correlation"].canvas()
+figures["correlation"]
 
 # %%
-figures["signed_errors"].canvas()
+figures["signed_errors"]
