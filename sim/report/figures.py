@@ -81,7 +81,7 @@ class Figure:
         return _for_page(stream.getvalue(), self)
 
     def _repr_html_(self) -> str:
-        return self.svg()
+        return f'<div style="max-width: {6 * self.size[0]:.0f}em">{self.svg()}</div>'
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write the plot as PDF and PNG, and its data as CSV."""
