@@ -67,6 +67,7 @@ def run(
         if model == "reference":
             results.append(_reference_result(one, machine.gpu, max_cycles, events))
             continue
+        found = l2_sets.copy() if attribution else None
         state = engine.simulate(
             one,
             machine,
@@ -80,8 +81,7 @@ def run(
         )
         result = _result(state)
         if attribution:
-            cycles = result.execution_cycles
-            where = attribute(one, machine, sms=sms, cycles=cycles, threads=threads)
+            where = attribute(one, machine, 0, sms, result.execution_cycles, threads, found)
             result = replace(result, attribution=where)
         results.append(result)
     return Result(
