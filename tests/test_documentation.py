@@ -32,3 +32,9 @@ def test_files_that_a_page_names_are_there(page):
     text = page.read_text()
     named = re.findall(r"`((?:isa|traces|sim|validation|notebooks|tests|docs)/[\w./]+\w)`", text)
     assert not [name for name in named if "build" not in name and not (ROOT / name).exists()]
+
+
+def test_every_page_is_in_the_table_of_contents():
+    """What Sphinx would say of one that is not stops the build only when that is tried."""
+    listed = (ROOT / "docs/index.md").read_text().splitlines()
+    assert {page.stem for page in PAGES} - {"index"} <= set(listed)
