@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import jupytext
 import nbformat
-from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 
 def execute(script: Path, target: Path) -> None:
@@ -17,8 +18,9 @@ def execute(script: Path, target: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     notebook = jupytext.read(script)
     resources = {"metadata": {"path": str(work)}}
-    kernel = AsyncKernelManager(transport="ipc")
-    NotebookClient(notebook, km=kernel, timeout=None, resources=resources).execute()
+    with TemporaryDirectory() as sockets:  # nothing listens on the network
+        config = Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"})
+        NotebookClient(notebook, config=config, timeout=None, resources=resources).execute()
     nbformat.write(notebook, target)
 
 

@@ -52,21 +52,24 @@ def attribute(
 ) -> Attribution:
     """Simulate a kernel with the state of every warp and cycle: 64 bytes a cycle.
 
-    `cycles` are its execution cycles; without them, it is simulated once more to know, on a cold
-    GPU. `sms` and `threads` as for `run`, `l2_sets` as for `engine.simulate`. Raises InputError if
-    that is too much memory.
+    `cycles` are its execution cycles; without them, it is simulated once more to know. `sms` and
+    `threads` as for `run`, `l2_sets` is the L2 that the kernel finds; none is an empty one. Raises
+    InputError if that is too much memory.
     """
+
+    def simulate(**options: Any) -> engine.RunState:
+        found = None if l2_sets is None else l2_sets.copy()
+        return engine.simulate(kernel, machine, sms, threads=threads, l2_sets=found, **options)
+
     if cycles is None:
-        cycles = engine.simulate(kernel, machine, sms, threads=threads).execution_cycles
+        cycles = simulate().execution_cycles
     if cycles > MOST_CYCLES:
         raise InputError(
             f"{kernel.name} takes {cycles:,} cycles, attribution at most {MOST_CYCLES:,}; "
             "leave it out, or cut the trace: warpwise convert --ctas"
         )
     log = StateLog(sm, 0, cycles)
-    state = engine.simulate(
-        kernel, machine, sms, events=True, log=log, threads=threads, l2_sets=l2_sets
-    )
+    state = simulate(events=True, log=log)
     events = state.events[state.events["sm"] == sm]
     return Attribution(sm, cycles, _by_pc(kernel, events, log), _issue_slots(log))
 

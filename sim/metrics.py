@@ -149,7 +149,16 @@ METRICS = {
         "close",
     ),
     "l2_sectors": Metric("sector", "32 bytes that reach the L2", "lts__t_sectors.sum", "close"),
-    "l2_hit_rate": Metric("%", "of these, hits", "lts__t_sector_hit_rate.pct", "close"),
+    "l2_sectors_from_l1_rd": Metric(
+        "sector",
+        "of these, loads; instructions and atomics are in neither",
+        "lts__t_sectors_srcunit_tex_op_read.sum",
+        "close",
+    ),
+    "l2_sectors_from_l1_wr": Metric(
+        "sector", "of these, stores", "lts__t_sectors_srcunit_tex_op_write.sum", "close"
+    ),
+    "l2_hit_rate": Metric("%", "hits of all sectors", "lts__t_sector_hit_rate.pct", "close"),
     "l2_bytes_per_s": Metric(
         "B/s", "bytes of these over the duration", "lts__t_bytes.sum.per_second", "close"
     ),

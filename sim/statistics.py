@@ -15,6 +15,7 @@ import numpy as np
 from ..isa.program import Access, Space, Unit
 from . import engine
 from .core.limits import SUBCORES
+from .sm import outbox
 from .stalls import NOT_SELECTED, SELECTED
 
 # Pipes by Nsight Compute's names.
@@ -129,6 +130,8 @@ def _memory(state: engine.RunState, duration: float) -> dict[str, float]:
         "shared_wavefronts": int(shared["wavefronts"].sum()),
         "shared_conflicts": int(shared["conflicts"].sum()),
         "l2_sectors": int(l2.sector_accesses),
+        "l2_sectors_from_l1_rd": int(l2.sectors_of[outbox.READ]),
+        "l2_sectors_from_l1_wr": int(l2.sectors_of[outbox.WRITE]),
         "l2_hit_rate": _percent(l2.sector_hits, l2.sector_accesses),
         "l2_bytes_per_s": 1e9 * int(l2.sector_accesses) * sector / duration,
         "dram_read": int(dram.sectors_read) * sector,

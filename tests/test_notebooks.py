@@ -98,6 +98,7 @@ def test_pipeline():
     assert list(yields["warp"].iloc[:6]) == [12, 12, 8, 8, 12, 12]
 
 
+@pytest.mark.slow
 def test_mape():
     """The authors' simulator is closer; one application makes up a quarter of the other's MAPE."""
     shown = runpy.run_path(str(NOTEBOOKS / "mape.py"))
@@ -107,6 +108,8 @@ def test_mape():
     assert average[authors] < average[accel_sim]
     assert summary.loc[accel_sim, "Average_low_95"] < summary.loc[authors, "Average_high_95"]
     assert shown["influence"].loc["shared_lat", accel_sim] > average[accel_sim] / 4
+    assert average["warpwise"] < average[authors]
+    assert shown["influence"].loc["mem_bw", "warpwise"] > average["warpwise"] / 2
     assert shown["example"].frame["ape"].max() < 2
     assert shown["saved"] == ["correlation.pdf", "correlation.png", "correlation.csv"]
     assert set(shown["plots"]) == {"correlation", "sorted_errors", "signed_errors"}

@@ -14,6 +14,7 @@ WAYS = 32
 SECTORS = 4
 SLICES = 128
 MISSES = 256  # of a slice, at most
+KINDS = 8  # of requests, at most
 
 SET = record(
     ("line", "i8", WAYS),  # line number + 1; 0: empty
@@ -46,6 +47,7 @@ STATE = record(
     ("evicted_at", "i8"),  # when the memory had room for what the last line displaced
     ("sector_accesses", "i8"),
     ("sector_hits", "i8"),
+    ("sectors_of", "i8", KINDS),  # accesses by the request's kind
     ("map", slice_hash.STATE),
     ("slices", SLICE, SLICES),
 )
@@ -237,6 +239,7 @@ def serve(l2, memory, machine, port, request):
     mask, kind = int(request.sectors), int(request.kind)
     sectors = popcount(mask)
     l2.sector_accesses += sectors
+    l2.sectors_of[u(kind)] += sectors
     packets = 1 if kind == outbox.READ or kind == outbox.INSTRUCTION else sectors
     sent = interconnect.send(port, request.at + request.delay, packets)
     slice_ = slice_hash.slice_of(l2.map, request.line)

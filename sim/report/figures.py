@@ -25,6 +25,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#0
 MARKERS = "os^Dv<>"
 HATCHES = ("", "///", "...", "\\\\\\", "xxx")
 ERROR_LIMIT = 100.0  # percent at which bars are cut
+MOST_TICKS = 8  # values of a parameter with a tick each
 FORMATS = ("pdf", "png")
 STYLE: dict[Any, Any] = {
     "font.size": 10,
@@ -81,7 +82,7 @@ class Figure:
         return _for_page(stream.getvalue(), self)
 
     def _repr_html_(self) -> str:
-        return self.svg()
+        return f'<div style="max-width: {6 * self.size[0]:.0f}em">{self.svg()}</div>'
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write the plot as PDF and PNG, and its data as CSV."""
@@ -294,25 +295,33 @@ def issue_timeline(events: pd.DataFrame, cycles: int = 200) -> Figure:
 
 def sensitivity(effects: pd.DataFrame, axis: str) -> Figure:
     """Speed-up over the values of one parameter; columns `value`, `speedup`, `low`, `high`."""
+    values = effects["value"]
+    to_scale = values.dtype.kind in "if" and len(values) > MOST_TICKS
+    first, best = _plain(values.iloc[0]), int(effects["speedup"].to_numpy().argmax())
 
     def draw(axes: Axes) -> None:
-        x = range(len(effects))
+        x = values if to_scale else range(len(effects))
         axes.fill_between(x, effects["low"], effects["high"], color=COLOURS[0], alpha=0.15, lw=0)
         axes.plot(x, effects["speedup"], color=COLOURS[0], marker="o")
         axes.axhline(1, color="#444444", lw=1)
-        axes.set_xticks(x, [str(value) for value in effects["value"]])
-        axes.set(xlabel=axis, ylabel=f"speed-up over {effects['value'].iloc[0]}")
+        if not to_scale:
+            axes.set_xticks(x, list(map(_plain, values)))
+        axes.set(xlabel=axis, ylabel=f"speed-up over {first}")
 
-    best = int(effects["speedup"].to_numpy().argmax())
     return Figure(
         "sensitivity_" + re.sub(r"\W+", "_", axis),
         f"Sensitivity to {axis}",
         "Geometric mean over kernels; the band spans them. "
-        f"Best: {effects['speedup'].iloc[best]:.3f} at {effects['value'].iloc[best]}.",
+        f"Best: {effects['speedup'].iloc[best]:.3f} at {_plain(values.iloc[best])}.",
         effects,
         draw,
         (6.0, 3.4),
     )
+
+
+def _plain(value: Any) -> str:
+    """A parameter's value as people write it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def tornado(effects: dict[str, pd.DataFrame]) -> Figure:
@@ -333,7 +342,7 @@ def tornado(effects: dict[str, pd.DataFrame]) -> Figure:
         axes.axvline(0, color="#444444", lw=1)
         axes.set_yticks(y, data["parameter"], fontsize=8)
         axes.grid(visible=False, axis="y")
-        axes.margins(x=0.12)
+        axes.margins(x=0.25)
         axes.set_xlabel("speed-up over the first value (%)")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize=8)
 
@@ -359,6 +368,6 @@ def _span(axis: str, effects: pd.DataFrame) -> dict[str, Any]:
         "parameter": axis,
         "slowest": speedups[slowest],
         "fastest": speedups[fastest],
-        "slowest_value": str(slowest),
-        "fastest_value": str(fastest),
+        "slowest_value": _plain(slowest),
+        "fastest_value": _plain(fastest),
     }

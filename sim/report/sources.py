@@ -242,7 +242,7 @@ def _sweep(folder: Path) -> Content:
         raise InputError(f"{path}: no point of this sweep has a result")
     before = list(frame.columns)[: list(frame.columns).index("name")]
     axes = [c for c in before if c not in POINT_COLUMNS and whole[c].nunique() > 1]
-    effects = {axis: effect(whole, axis) for axis in axes}
+    effects = {axis: effect(_one_design(whole, axes, axis), axis) for axis in axes}
     plots = [figures.tornado(effects)] if effects else []
     plots += [figures.sensitivity(table, axis) for axis, table in effects.items()]
     failed = frame[frame["error"].notna()]
@@ -255,6 +255,17 @@ def _sweep(folder: Path) -> Content:
     if len(failed):
         tables["Failed points"] = failed[[*POINT_COLUMNS, *axes, "error"]]
     return Content("Design-space sweep", str(folder.name), facts, plots, tables)
+
+
+def _one_design(whole: pd.DataFrame, axes: list[str], axis: str) -> pd.DataFrame:
+    """The rows to compare values of an axis by: most of those that set the same axes.
+
+    All rows, if these have but one value of it: a preset beside a grid, for instance.
+    """
+    given = whole[whole[axis].notna()]
+    sets = given[axes].notna().astype(int).astype(str).agg("".join, axis="columns")
+    chosen = given[sets == sets.mode()[0]]
+    return chosen if chosen[axis].nunique() > 1 else given
 
 
 def effect(whole: pd.DataFrame, axis: str) -> pd.DataFrame:

@@ -341,10 +341,16 @@ def sweep(
 
 
 def table(every: Sequence[Point], root: Path) -> pd.DataFrame:
-    """The results of points, one row a point and kernel."""
+    """The results of points, one row a point and kernel; first what was set, then what came out."""
     import pandas as pd
 
-    return pd.DataFrame([row for point in every for row in _rows(point, root / point.key)])
+    frame = pd.DataFrame([row for point in every for row in _rows(point, root / point.key)])
+    axes = dict.fromkeys(axis for point in every for axis in point.setting)
+    first = [name for name in (*COMMON, *axes) if name in frame]
+    return frame[list(dict.fromkeys([*first, *frame]))]
+
+
+COMMON = ("point", "input", "seed", "gpu", "preset")  # columns of any sweep
 
 
 def _rows(point: Point, place: Path) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from warpwise.isa.errors import InputError
-from warpwise.sim.report import sources
+from warpwise.sim.report import figures, sources
 from warpwise.sim.report.report_page import page
 from warpwise.sim.report.stacks import COLOURS, ORDER
 from warpwise.validation import validate_hardware
@@ -171,6 +171,26 @@ def test_effect_is_a_geometric_mean_over_kernels():
     assert list(effect["value"]) == ["A", "B"]
     assert effect.loc[1, ["speedup", "low", "high"]].tolist() == pytest.approx([0.5**0.5, 0.25, 2])
     assert np.array(effect.loc[0, ["speedup", "low", "high"]], float) == pytest.approx(1)
+
+
+def test_values_are_compared_within_one_design():
+    """A grid of four points, and two points in which something else is set as well."""
+    rows = [(a, None, 10 * a) for a in (1, 2, 3, 4)] + [(1, "x", 1), (9, "x", 1)]
+    frame = pd.DataFrame(rows, columns=["axis", "other", "cycles"])
+    frame = frame.assign(input="i", name="k", launch=0)
+    chosen = sources._one_design(frame, ["axis", "other"], "axis")
+    assert chosen["axis"].tolist() == [1, 2, 3, 4]
+    assert len(sources._one_design(frame, ["axis", "other"], "other")) == 2
+
+
+def test_many_values_are_drawn_to_scale():
+    """Ticks of few values are their names."""
+    few = pd.DataFrame({"value": [1, 10], "speedup": [1, 2.0], "low": [1, 1.0], "high": [1, 3.0]})
+    many = pd.DataFrame({"value": np.arange(20.0) ** 2, "speedup": 1.0, "low": 1.0, "high": 1.0})
+    line = figures.sensitivity(few, "a.b").canvas().axes[0].lines[0]
+    assert line.get_xdata().tolist() == [0, 1]
+    line = figures.sensitivity(many, "a.b").canvas().axes[0].lines[0]
+    assert line.get_xdata().tolist() == many["value"].tolist()
 
 
 def test_markup_in_names_is_text(folders):

@@ -1,5 +1,6 @@
 """Warp-cycles by instruction and issue slots by sub-core: exact partitions of the same run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -47,6 +48,18 @@ def test_instructions_share_those_of_their_sm():
     first = parts[parts["sm"] == 0][STATE_LIST].sum()
     assert result.pc[STATE_LIST].sum().tolist() == first.tolist()
     assert first.sum() < result.stalls.to_numpy().sum()
+
+
+def test_a_kernel_finds_the_l2_that_the_run_left():
+    """The second launch of a kernel hits where the first one missed, and is attributed so."""
+    trace = parse(LOADS)
+    twice = replace(trace, kernels=(trace.kernels[0], replace(trace.kernels[0], launch=1)))
+    result = run(twice, sms=1, attribution=True)
+    cold, warm = result.kernels
+    assert warm.execution_cycles < cold.execution_cycles
+    by_pc = result.pc.groupby("launch")[STATE_LIST].sum()
+    assert by_pc.loc[0].to_dict() == cold.stalls
+    assert by_pc.loc[1].to_dict() == warm.stalls
 
 
 def test_each_instruction_has_the_cycles_that_it_issued(both):

@@ -87,3 +87,16 @@ def test_speed_of_light_is_that_of_the_busiest():
     assert found["sol_mem"] == pytest.approx(100 * 50 * 32 / found["cycles"])
     assert found["sol_sm"] < found["sol_mem"]
     assert found["sol_dram"] == 0
+
+
+def test_sectors_that_reach_the_l2():
+    """One cold load and one store of a line, four sectors each; no code, which is in the L0."""
+    kernel = parse(
+        ".arch sm_86\n.kernel cold\n.warm icache const\n"
+        "[B------:R-:W0:-:S02] LDG.E R4, [R2.64] ; @addr base=0x10000 stride=4\n"
+        "[B0-----:R0:W-:-:S02] STG.E [R2.64], R4 ; @addr base=0x20000 stride=4\n" + END
+    )
+    found = run(kernel, sms=1).kernels[0].statistics
+    assert found["l2_sectors_from_l1_rd"] == 4
+    assert found["l2_sectors_from_l1_wr"] == 4
+    assert found["l2_sectors"] == 8

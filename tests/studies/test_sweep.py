@@ -246,3 +246,13 @@ def test_dask_moves_the_points_of_a_killed_worker(plan, tmp_path):
             progress=kill_one,
         )
     pd.testing.assert_frame_equal(frame, sweep(plan(range(33)), tmp_path / "undisturbed"))
+
+
+def test_what_is_set_comes_first_in_the_table(plan, tmp_path):
+    """Also axes that the first points do not have."""
+    more = '[[points]]\n"l2.round_trip" = 200\n'
+    frame = sweep(plan(lines=[8], more=more), tmp_path / "runs")
+    assert list(frame)[:8] == [
+        *("point", "input", "gpu", "preset"),
+        *("sm.stream_buffer.lines", "sm.register_file.read_ports", "l2.round_trip", "name"),
+    ]
