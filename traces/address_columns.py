@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from ..isa.errors import InputError
 from . import lane_addresses
 from .kernel import WARP_SIZE, lanes_of
+from .lane_addresses import HIGHEST
 
 Addresses: TypeAlias = NDArray[np.int64]  # shape (rows, 32)
 Masks: TypeAlias = NDArray[np.uint32]  # one lane mask per row
 Columns: TypeAlias = dict[str, NDArray[Any]]
 BITS: Final = 64
-HIGHEST: Final = np.iinfo(np.int64).max
 
 
 class _Groups:
@@ -50,7 +50,7 @@ def compress(addresses: Addresses, pcs: NDArray[np.uint32], executed: Masks) -> 
     groups = _Groups(pcs, executed)
     listed = np.zeros(len(groups.rows), np.uint8)
     base, stride = np.zeros((2, len(listed)), np.int64)
-    origin = np.full(groups.count, HIGHEST)
+    origin = np.full(groups.count, HIGHEST, np.int64)
     lane_addresses.fit(*groups.all, addresses, listed, base, stride, origin)
     bits = np.zeros(groups.count, np.int64)
     lane_addresses.collect_bits(*groups.all, addresses, origin, bits)

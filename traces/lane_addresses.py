@@ -31,11 +31,10 @@ def fit(rows, group, masks, addresses, listed, base, stride, origin):
     for k in range(len(rows)):
         values, mask = addresses[rows[k]], masks[k]
         first = lowest_lane(mask)
-        second = lowest_lane(mask & mask - 1) if mask & mask - 1 else first + 1
         base[k] = values[first]
-        stride[k] = (values[second % WARP_SIZE] - base[k]) // (second - first)
-        if not mask & mask - 1:
-            stride[k] = 0
+        if mask & mask - 1:
+            second = lowest_lane(mask & mask - 1)
+            stride[k] = (values[second] - base[k]) // (second - first)
         for lane in range(first, WARP_SIZE):
             if mask >> lane & 1:
                 listed[k] |= values[lane] != base[k] + (lane - first) * stride[k]
