@@ -15,7 +15,8 @@ from ..isa.errors import DeadlockError, WarpwiseError
 from ..traces.kernel import Kernel
 from . import report_stuck
 from .compiled import address, allocate
-from .core.limits import NEVER
+from .core.limits import NEVER, SUBCORES
+from .core.scoreboard import BOARD
 from .gpu import gpu as whole
 from .gpu.l2 import SET
 from .lowering import kernel_record, program_table
@@ -93,6 +94,11 @@ def simulate(
     workers = Workers(record[0], threads, len(table), streams.warp_inst if events else 0)
     machine_record = to_record(machine.gpu)
     sm_array = allocate(SM, n_sms)
+    boards = allocate(BOARD, n_sms * SUBCORES if registers is not None else 0)
+    states = sm_array["subcores"]["scoreboard"]
+    states["board"] = (
+        address(boards) + np.arange(n_sms * SUBCORES).reshape(-1, SUBCORES) * BOARD.itemsize
+    )
     if log is not None:
         log.attach(sm_array)
     follows = l2_sets is not None
@@ -151,7 +157,7 @@ def _run(
         status = run(WINDOWS_PER_CALL, window, max_cycle, PATIENCE)
         if progress:
             progress(int(gpu.now), int(gpu.dispatch.next_cta), kernel.n_ctas)
-        if status == whole.FAILED:
+        if whole.failed(gpu):
             raise WarpwiseError(
                 f"{kernel.name}: a table of the engine overflowed before cycle {gpu.now}; "
                 "please report this with the trace"

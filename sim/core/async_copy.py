@@ -15,14 +15,14 @@ GROUPS = 64  # a dependence counter counts to 63
 COMMIT_TO_DROP = 3  # the increment is visible two cycles after issue
 
 State = record(
+    ("held", "i4"),  # warps whose next instruction, LDGDEPBAR, waits for all copies
+    ("overflow", "i2"),
     ("oldest", "i8", WARPS),  # ring positions: first group that is not complete,
     ("open", "i8", WARPS),  # and the group that the next LDGSTS belongs to
     ("pending", "i2", (WARPS, GROUPS)),  # copies of a group that are not done
     ("end", "i8", (WARPS, GROUPS)),  # first row of the address stream behind a closed group
     ("counter", "i2", (WARPS, GROUPS)),
     ("in_flight", "i2", WARPS),
-    ("held", "i4"),  # warps whose next instruction, LDGDEPBAR, waits for all copies
-    ("overflow", "i2"),
 )
 
 # Choices of `sm.async_copy.commit`.

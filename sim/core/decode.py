@@ -16,11 +16,11 @@ FLUSHED = -1  # PC of a response that no entry waits for
 State = record(
     ("valid", "i4"),  # warps whose oldest entry is decoded
     ("redirected", "i4"),  # warps whose taken branch has not delivered its target yet
+    ("pipe_head", "i8"),  # ring positions of the responses in latch and decode stage
+    ("pipe_tail", "i8"),
     ("head", "i4", WARPS),  # PC of the oldest entry
     ("entries", "i2", WARPS),  # in the buffer, those still being fetched included
     ("decoded", "i2", WARPS),  # bit i: the i-th entry from the head
-    ("pipe_head", "i8"),  # ring positions of the responses in latch and decode stage
-    ("pipe_tail", "i8"),
     ("pipe_at", "i8", PIPE),  # when the issue logic sees the response; in order
     ("pipe_warp", "i2", PIPE),
     ("pipe_pc", "i4", PIPE),

@@ -16,6 +16,10 @@ BEHIND = 1  # for what follows it, until it holds once
 HEAD = 2  # for itself, until it issues
 
 State = record(
+    ("changed", "i4"),  # warps whose counters or gate changed in this cycle
+    ("waiting", "i4"),  # warps held by their wait mask
+    ("gated", "i4"),  # warps held by a DEPBAR
+    ("long", "i4"),  # held warps that wait for a global or local access
     ("value", "i2", (WARPS, COUNTERS)),
     ("raised", "i2", WARPS),  # counters that are not zero
     ("l1tex", "i2", WARPS),  # counters last incremented by a global or local access
@@ -24,10 +28,6 @@ State = record(
     ("gate_counter", "i2", WARPS),
     ("gate_limit", "i2", WARPS),
     ("gate_mask", "i2", WARPS),
-    ("changed", "i4"),  # warps whose counters or gate changed in this cycle
-    ("waiting", "i4"),  # warps held by their wait mask
-    ("gated", "i4"),  # warps held by a DEPBAR
-    ("long", "i4"),  # held warps that wait for a global or local access
 )
 
 

@@ -19,15 +19,15 @@ QUEUED = 1  # waits for the port to the L1.5
 SENT = 2
 
 State = record(
-    ("tags", tags.tags(LINES)),
     ("waiting", "i4"),  # warps whose next instruction waits for a line
     ("stopped", "i4"),  # warps whose next instruction has stopped the sub-core already
+    ("queued", "i8"),
+    ("stop_until", "i8"),  # cycle from which the sub-core may issue again
+    ("tags", tags.tags(LINES)),
     ("line", "i8", WARPS),  # that a waiting warp waits for
     ("miss_state", "i2", MISSES),
     ("miss_line", "i8", MISSES),
     ("miss_at", "i8", MISSES),  # cycle in which the line arrives
-    ("queued", "i8"),
-    ("stop_until", "i8"),  # cycle from which the sub-core may issue again
 )
 
 

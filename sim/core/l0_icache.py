@@ -24,20 +24,20 @@ MISS = 0
 STREAM = 1
 
 State = record(
-    ("tags", tags.tags(LINES)),
+    ("n_pairs", "i8"),
+    ("refused", "i2"),  # the last access found no room; an answer or a grant may make some
+    ("queued", "i8"),
+    ("misses", "i8"),  # ever
     ("newest", "i8"),  # line + 1 of the last hit, still the most recently used
+    ("tags", tags.tags(LINES)),
     ("miss_state", "i2", MISSES),
     ("miss_line", "i8", MISSES),
     ("miss_order", "i8", MISSES),
     ("miss_at", "i8", MISSES),  # cycle in which the line arrives
-    ("misses", "i8"),  # ever
-    ("queued", "i8"),
     ("pair_line", "i8", PAIRS),
     ("pair_from", "i2", PAIRS),  # MISS or STREAM: who brings the line
     ("pair_warp", "i2", PAIRS),
     ("pair_pc", "i4", PAIRS),
-    ("n_pairs", "i8"),
-    ("refused", "i2"),  # the last access found no room; an answer or a grant may make some
 )
 
 

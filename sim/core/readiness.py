@@ -22,10 +22,12 @@ def blocked(sc, machine, now):
     busy = execute.busy(sc.execute, machine, now) | writeback.full(sc, machine)
     if machine.sm.local_unit.admit == variable_latency.CONTROL:
         return busy, 0
-    if fp64_queue.full(sc.fp64, machine):
-        busy |= int(sc.execute.heads[u(execute.FP64)])
-    if execute.special_full(sc):
-        busy |= int(sc.execute.heads[u(execute.XU)]) | int(sc.execute.heads[u(execute.UNIFORM)])
-    if memory_queue.full(sc.memory_queue, machine):
-        return busy, int(sc.execute.heads[u(execute.MEMORY)])
+    units = sc.execute
+    if units.heads[u(execute.FP64)] and fp64_queue.full(sc.fp64, machine):
+        busy |= int(units.heads[u(execute.FP64)])
+    special = int(units.heads[u(execute.XU)]) | int(units.heads[u(execute.UNIFORM)])
+    if special and execute.special_full(sc):
+        busy |= special
+    if units.heads[u(execute.MEMORY)] and memory_queue.full(sc.memory_queue, machine):
+        return busy, int(units.heads[u(execute.MEMORY)])
     return busy, 0

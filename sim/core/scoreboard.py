@@ -43,12 +43,19 @@ State = record(
     ("waiting", "i4"),  # warps whose next instruction is not free to issue;
     ("fixed", "i4"),  # of them, those that wait for a bypass,
     ("long", "i4"),  # and those that wait for a global or local access
+    ("releases", "i2", WARPS),  # events that are still to come
+    ("board", "i8"),  # address of the sub-core's `BOARD`
+)
+
+# Large, and of no use with control bits: so it is not a part of the sub-core's record.
+BOARD = record(
     ("pending", "i2", (WARPS, NUMBERS)),  # results on the way that free themselves by an event
     ("issued_at", "i8", (WARPS, NUMBERS)),  # of the last writer with a bypass
     ("writer", "i4", (WARPS, NUMBERS)),  # its PC
     ("readers", "i2", (WARPS, NUMBERS)),  # instructions that have not read the register yet
-    ("releases", "i2", WARPS),  # events that are still to come
 )
+
+board_at = pointer_to(BOARD)
 
 
 @compiled
@@ -97,27 +104,29 @@ def _waits_for_l1tex(board, kernel, warp, pc):
 @compiled
 def check(sc, kernel, machine, warp, now):
     """Find out whether the warp's next instruction must wait, and until when."""
-    board = sc.scoreboard
+    state = sc.scoreboard
+    board = board_at(state.board, 0)
     bit = 1 << warp
     pc = int(sc.decode.head[u(warp)])
     at = _free_at(board, kernel, machine, warp, pc)
-    board.waiting &= ~bit
-    board.fixed &= ~bit
-    board.long &= ~bit
+    state.waiting &= ~bit
+    state.fixed &= ~bit
+    state.long &= ~bit
     if at <= now:
         return
-    board.waiting |= bit
+    state.waiting |= bit
     if at < NEVER:
-        board.fixed |= bit
+        state.fixed |= bit
         wheel.post(sc.wheel, now, at, wheel.RECHECK, warp, 0, 0, 0)
     elif _waits_for_l1tex(board, kernel, warp, pc):
-        board.long |= bit
+        state.long |= bit
 
 
 @compiled
-def reset(board, warp):
+def reset(state, warp):
     """A new warp waits for nothing."""
-    board.waiting &= ~(1 << warp)
+    state.waiting &= ~(1 << warp)
+    board = board_at(state.board, 0)
     for register in range(NUMBERS):
         board.pending[u(warp), u(register)] = 0
         board.issued_at[u(warp), u(register)] = 0
@@ -127,25 +136,27 @@ def reset(board, warp):
 @compiled
 def reserve(sc, kernel, machine, inst, warp, pc, now):
     """An instruction issues: its results are on the way, its sources not read."""
-    board = sc.scoreboard
+    state = sc.scoreboard
+    board = board_at(state.board, 0)
     registers = registers_at(kernel.registers, pc)
     for k in range(registers.n_written):
         register = registers.written[u(k)]
         board.issued_at[u(warp), u(register)] = now
         board.writer[u(warp), u(register)] = pc
         board.pending[u(warp), u(register)] += inst.write_counter == RESULT
-    board.releases[u(warp)] += inst.write_counter == RESULT
-    board.releases[u(warp)] += inst.read_counter == SOURCES
+    state.releases[u(warp)] += inst.write_counter == RESULT
+    state.releases[u(warp)] += inst.read_counter == SOURCES
     if inst.read_counter == SOURCES and machine.sm.dependence.consumers:
         for k in range(registers.n_read):
             board.readers[u(warp), u(registers.read[u(k)])] += 1
 
 
 @compiled
-def release(board, kernel, machine, warp, pc, what):
+def release(state, kernel, machine, warp, pc, what):
     """An instruction has read its sources, or its results are written."""
+    board = board_at(state.board, 0)
     registers = registers_at(kernel.registers, pc)
-    board.releases[u(warp)] -= 1
+    state.releases[u(warp)] -= 1
     if what == RESULT:
         for k in range(registers.n_written):
             register = registers.written[u(k)]

@@ -14,12 +14,12 @@ LINES = 32
 State = record(
     ("head", "i8"),  # ring positions; tail - head lines are in the FIFO
     ("tail", "i8"),
-    ("line", "i8", LINES),
-    ("at", "i8", LINES),  # cycle in which the line arrives
     ("next", "i8"),  # line to prefetch next
     ("running", "i2"),
     ("requested", "i2"),  # warps wait for the head
     ("epoch", "i8"),  # number of the stream, to know stale replies
+    ("line", "i8", LINES),
+    ("at", "i8", LINES),  # cycle in which the line arrives
 )
 
 

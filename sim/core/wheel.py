@@ -26,10 +26,11 @@ DONE = 7  # an instruction is done, and its warp may be gone
 
 State = record(
     ("occupied", "i8", WORDS),  # one bit a slot
-    ("stall_end", "i4", SLOTS),  # warps
-    ("head", "i2", SLOTS),  # first event, numbered from 1; 0: none
     ("n_events", "i2"),  # ever taken from the pool
     ("free", "i2"),  # first event given back
+    ("overflow", "i2"),  # an event did not fit: the run must end
+    ("stall_end", "i4", SLOTS),  # warps
+    ("head", "i2", SLOTS),  # first event, numbered from 1; 0: none
     ("next", "i2", EVENTS + 1),
     ("what", "i2", EVENTS + 1),
     ("warp", "i2", EVENTS + 1),
@@ -37,7 +38,6 @@ State = record(
     ("delta", "i1", EVENTS + 1),
     ("pc", "i4", EVENTS + 1),
     ("due", "i8", EVENTS + 1),  # cycle
-    ("overflow", "i2"),  # an event did not fit: the run must end
 )
 
 

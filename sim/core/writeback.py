@@ -16,17 +16,17 @@ from .limits import BANKS, NEVER, WARPS
 RESULT_QUEUES = 3  # by `INSTRUCTION.result`; the first stands for no result
 
 State = record(
-    ("fixed", queue.queue_of(64)),  # result queue, by arrival
-    ("reserved", "i2", RESULT_QUEUES),  # places taken at issue, if `sm.result_queue` says so
-    ("written_at", "i8", RESULT_QUEUES),  # the same: cycle of the last write
-    ("heads", "i4", RESULT_QUEUES),  # warps whose next instruction has a result for a queue
     ("awaited", "i8"),  # fixed-latency instructions in flight with a write counter
-    ("special", queue.queue_of(16)),  # by the cycle of the write
-    ("load", queue.queue_of(256)),  # by the cycle of the first beat; one latch serves them in order
     ("doubles", "i8"),  # results of the FP64 unit among them
     ("latch_free", "i8"),  # cycle from which the latch takes the next load
     ("beat_at", "i8"),  # cycle in which the latch's current beat ends; 0: not begun
     ("registers_done", "i8"),  # of the load in the latch
+    ("fixed", queue.queue_of(64)),  # result queue, by arrival
+    ("reserved", "i2", RESULT_QUEUES),  # places taken at issue, if `sm.result_queue` says so
+    ("written_at", "i8", RESULT_QUEUES),  # the same: cycle of the last write
+    ("heads", "i4", RESULT_QUEUES),  # warps whose next instruction has a result for a queue
+    ("special", queue.queue_of(16)),  # by the cycle of the write
+    ("load", queue.queue_of(256)),  # by the cycle of the first beat; one latch serves them in order
     ("port_at", "i8", BANKS),  # last cycle in which a bank was written
     ("port_used", "i8", BANKS),  # writes in that cycle
     ("in_flight", "i2", WARPS),  # instructions issued and not retired

@@ -22,7 +22,6 @@ machine_at = pointer_to(MACHINE)
 RUNNING = 0
 DONE = 1
 STILL = 2  # no warp has issued or left for too long
-FAILED = 3  # a fixed-size table was too small
 
 SMS = 256
 
@@ -142,10 +141,7 @@ def _finished(gpu, kernel):
 def _status(gpu, kernel, patience):
     last = 0
     for s in range(gpu.n_sms):
-        unit = sm_at(gpu.sms, s)
-        if sm.failure(unit):
-            return FAILED
-        last = max(last, unit.progress_at)
+        last = max(last, sm_at(gpu.sms, s).progress_at)
     if _finished(gpu, kernel):
         return DONE
     if gpu.now - last > patience:
@@ -188,6 +184,15 @@ def run(gpu_array, windows, window, max_cycle, patience):
         if status != RUNNING or until == max_cycle:
             return status
     return RUNNING
+
+
+@entry
+def failed(gpu):
+    """Whether a fixed-size table of some SM was too small."""
+    for s in range(gpu.n_sms):
+        if sm.failure(sm_at(gpu.sms, s)):
+            return True
+    return False
 
 
 @entry

@@ -17,25 +17,25 @@ WORD = 32  # loads in a word of a request's waiting mask
 WORDS = 4
 
 State = record(
+    ("n_requests", "i8"),  # request numbers ever used
+    ("n_free", "i8"),  # of them given back
+    ("sector_accesses", "i8"),
+    ("sector_hits", "i8"),
+    ("newest", "i2", SETS),
+    ("oldest", "i2", SETS),
+    ("used", "i2", SETS),  # ways filled
     ("line", "i8", LINES),  # line number + 1; 0: empty
     ("valid", "i2", LINES),  # sectors
     ("coming", "i2", LINES),  # sectors on their way
     ("bringer", "i2", (LINES, SECTORS)),  # request that brings a coming sector
     ("newer", "i2", LINES),  # LRU list of the set, -1: end
     ("older", "i2", LINES),
-    ("newest", "i2", SETS),
-    ("oldest", "i2", SETS),
-    ("used", "i2", SETS),  # ways filled
     ("bucket", "i2", BUCKETS),  # first way of a hash chain + 1; 0: none
     ("chain", "i2", LINES),
     ("request_line", "i8", REQUESTS),
     ("request_sectors", "i2", REQUESTS),
     ("request_waiting", "i8", (REQUESTS, WORDS)),  # loads, one bit each
-    ("n_requests", "i8"),  # request numbers ever used
-    ("n_free", "i8"),  # of them given back
     ("free", "i2", REQUESTS),
-    ("sector_accesses", "i8"),
-    ("sector_hits", "i8"),
 )
 
 

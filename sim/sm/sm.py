@@ -14,6 +14,8 @@ from . import barrier, cta, fp64, l0_vl, l1_data, l1_icache, memory_unit, outbox
 SM = record(
     ("number", "i8"),
     ("now", "i8"),  # first cycle that has not been simulated
+    ("visits", "i8"),  # sub-core visits
+    ("progress_at", "i8"),  # last cycle in which an instruction issued or a warp left
     ("subcores", subcore.SUBCORE, SUBCORES),
     ("l1i", l1_icache.State),
     ("fp64", fp64.State),
@@ -24,8 +26,6 @@ SM = record(
     ("cta", cta.State),
     ("out", outbox.OUT),
     ("inbox", outbox.IN),
-    ("visits", "i8"),  # sub-core visits
-    ("progress_at", "i8"),  # last cycle in which an instruction issued or a warp left
 )
 
 
