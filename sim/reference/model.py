@@ -85,6 +85,7 @@ class Model:
         ]
         scoreboards = gpu.sm.dependence.mode == "scoreboard" or not kernel.program.control_bits
         self.slots = list(range(occupancy(kernel, gpu, 1).ctas))  # free places of CTAs
+        self.room = len(self.slots)  # CTAs that may be dispatched
         self.warps: list[Warp] = []
         self.living: dict[Cta, tuple[int, int]] = {}  # slot, warps that have not left
         self.done = self.clock.env.event()
@@ -116,8 +117,9 @@ class Model:
         launch = self.gpu.launch
         for number in range(self.kernel.n_ctas):
             yield self.clock.at(self.clock.cycle, Step.LAUNCH)
-            while not self.slots:
+            while not self.room:
                 yield self.clock.next(Step.LAUNCH)
+            self.room -= 1
             self._launch(number, self.slots.pop(self.slots.index(min(self.slots))))
             if number + 1 < self.kernel.n_ctas:
                 interval = max(launch.gpu_interval, launch.sm_interval)
@@ -137,12 +139,17 @@ class Model:
             self.warps.append(warp)
             subcore.launch(warp)
 
+    def _make_room(self) -> None:
+        self.room += 1
+
     def _leave(self, warp: Warp) -> None:
         slot, left = self.living[warp.cta]
         self.living[warp.cta] = slot, left - 1
         if left == 1:
             del self.living[warp.cta]
             self.slots.append(slot)
+            refill = self.clock.cycle + self.gpu.launch.refill_latency
+            self.clock.call(refill, Step.SEND, self._make_room)
             if (
                 not self.living
                 and len(self.warps) == self.kernel.n_ctas * self.kernel.warps_per_cta

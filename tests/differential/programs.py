@@ -253,4 +253,5 @@ def programs(draw: st.DrawFn, least: int = 1, most: int = 10) -> Program:
         head += [".active " + " ".join(map(str, range(0, warps, 4)))]
     lines = draw(code(arch, warm, (least, most)))
     end = "[B------:R-:W-:-:S01] EXIT ;"
-    return Program("\n".join([*head, *lines, end, ""]), gpu, draw(MACHINES))
+    changes = draw(MACHINES) | draw(st.sampled_from([{}, {"launch.refill_latency": 0}]))
+    return Program("\n".join([*head, *lines, end, ""]), gpu, changes)
