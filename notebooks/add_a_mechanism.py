@@ -119,6 +119,7 @@ def test_engine_and_twin_agree():
     assert compare(TRACE.kernels[0], machine) is None
 '''
 (COPY / "test_youngest.py").write_text(TEST)
+(COPY / "pytest.ini").touch()  # no settings of a folder above
 environment = {**os.environ, "PYTHONPATH": str(COPY)}
 
 
