@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..traces.store import Writer
 
 OPCODES_SHOWN = 8
-RATE = 1.2e6  # warp-instructions per second, gemm in docs/benchmarks.md; others differ a lot
+RATE = 4.7e6  # warp-instructions per second, gemm in docs/benchmarks.md; others differ a lot
 
 
 class TraceGroup(TyperGroup):

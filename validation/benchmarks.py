@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import platform
 import resource
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,14 @@ from numpy.typing import NDArray
 
 from ..isa.files import whole
 from ..sim import engine
-from ..sim.machine.load import load
+from ..sim.machine.load import Machine, load
 from ..traces.kernel import Kernel
 from .experiments.addressed import kernel
 from .report import aligned
 
 GPU = "rtx_a6000"
 SIZES = (1, 8, 84)  # SMs
+RUNS = 3
 WORD = 4
 X, Y = 0x10000000, 0x20000000
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -127,7 +130,10 @@ KERNELS = {"ffma": ffma, "gemm": gemm, "saxpy": saxpy}
 
 @dataclass(frozen=True)
 class Row:
-    """One kernel's speed. Coalescing its addresses counts; compiling and reading a trace do not."""
+    """One kernel's speed. Coalescing its addresses counts; compiling and reading a trace do not.
+
+    What one thread takes is its processor time, which other programs hardly change.
+    """
 
     name: str
     sms: int
@@ -135,14 +141,19 @@ class Row:
     warp_inst: int
     cycles: int
     wall_s: float
+    cpu_s: float
+
+    @property
+    def seconds(self) -> float:
+        return self.cpu_s if self.threads == 1 else self.wall_s
 
     @property
     def warp_inst_per_s(self) -> float:
-        return self.warp_inst / self.wall_s
+        return self.warp_inst / self.seconds
 
     @property
     def cycles_per_s(self) -> float:
-        return self.cycles / self.wall_s
+        return self.cycles / self.seconds
 
     def to_dict(self) -> dict[str, Any]:
         rates = ("warp_inst_per_s", "cycles_per_s")
@@ -150,16 +161,29 @@ class Row:
 
 
 def rows(sizes: tuple[int, ...] = SIZES, threads: tuple[int, ...] = (1,)) -> Iterator[Row]:
-    """Simulate each kernel twice and keep the faster run."""
+    """Simulate each kernel some times, with the numbers of threads in turn; medians."""
     machine = load(GPU)
-    for name, build in KERNELS.items():
+    for build in KERNELS.values():
         for sms in sizes:
+            loaded = _loaded(build(sms))
+            _run(loaded, machine, sms, 1)
+            runs = [_run(loaded, machine, sms, n) for _ in range(RUNS) for n in threads]
             for n in threads:
-                loaded = _loaded(build(sms))
-                runs = [engine.simulate(loaded, machine, sms, threads=n) for _ in range(2)]
-                best = min(runs, key=lambda run: run.wall_s)
-                inst = best.streams.warp_inst
-                yield Row(name, sms, n, inst, best.execution_cycles, best.wall_s)
+                mine = [run for run in runs if run.threads == n]
+                yield replace(
+                    mine[0],
+                    wall_s=median(run.wall_s for run in mine),
+                    cpu_s=median(run.cpu_s for run in mine),
+                )
+
+
+def _run(kernel: Kernel, machine: Machine, sms: int, threads: int) -> Row:
+    """One simulation."""
+    begin = time.process_time()
+    state = engine.simulate(kernel, machine, sms, threads=threads)
+    cpu_s = time.process_time() - begin
+    inst, cycles = state.streams.warp_inst, state.execution_cycles
+    return Row(kernel.name, sms, threads, inst, cycles, state.wall_s, cpu_s)
 
 
 def _loaded(lazy: Kernel) -> Kernel:
@@ -185,7 +209,8 @@ def main() -> None:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     head, _, rest = PAGE.read_text().partition("```\n")
     tail = rest.partition("```\n")[2]
-    table = f"{measured.rstrip()}\n\n{machine}; peak memory {peak} MB\n"
+    load_average = f"{os.getloadavg()[0]:.1f} programs running"
+    table = f"{measured.rstrip()}\n\n{machine}; {load_average}; peak memory {peak} MB\n"
     with whole(PAGE) as stream:
         stream.write(f"{head}```\n{table}```\n{tail}".encode())
 

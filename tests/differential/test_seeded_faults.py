@@ -168,7 +168,13 @@ FAULTS = [
     Fault(
         "FP64 transfers overlap", fp64_queue, "push", "transfer_free = at", "transfer_free = begin"
     ),
-    Fault("FP64 by number", fp64, "_first", "queue.front(waiting).at < at", "first < 0"),
+    Fault(
+        "FP64 by number",
+        fp64,
+        "_first",
+        "unit.waiting_at[u(s)] < unit.waiting_at[u(first)]",
+        "unit.waiting_at[u(first)] == NEVER",
+    ),
     Fault("queue one longer", memory_queue, "full", ">= machine", "> machine"),
     Fault(
         "address stage early",

@@ -20,4 +20,4 @@ def test_rows_count_what_ran():
 
 @pytest.mark.parametrize("key", ["name", "threads", "warp_inst_per_s", "cycles_per_s"])
 def test_rows_are_plain_values(key):
-    assert key in benchmarks.Row("ffma", 1, 1, 100, 50, 0.5).to_dict()
+    assert key in benchmarks.Row("ffma", 1, 1, 100, 50, 0.5, 0.4).to_dict()
