@@ -88,17 +88,14 @@ def simulate(
     record = kernel_record(kernel, machine.gpu, streams, place.ctas, place.l1_ways)
     if registers is not None:
         record[0].registers = address(registers)
+        boards = allocate(BOARD, n_sms * SUBCORES)
+        record[0].boards = address(boards)
     if clock_reads:
         record[0].clocks = address(streams.clocks)
     threads = max(min(threads, n_sms), 1)
     workers = Workers(record[0], threads, len(table), streams.warp_inst if events else 0)
     machine_record = to_record(machine.gpu)
     sm_array = allocate(SM, n_sms)
-    boards = allocate(BOARD, n_sms * SUBCORES if registers is not None else 0)
-    states = sm_array["subcores"]["scoreboard"]
-    states["board"] = (
-        address(boards) + np.arange(n_sms * SUBCORES).reshape(-1, SUBCORES) * BOARD.itemsize
-    )
     if log is not None:
         log.attach(sm_array)
     follows = l2_sets is not None

@@ -122,6 +122,7 @@ count_at = pointer_to(COUNT)
 KERNEL = record(
     ("program", "i8"),  # addresses of arrays
     ("registers", "i8"),  # 0: control bits rule, no scoreboards
+    ("boards", "i8"),  # one for each sub-core
     ("streams", "i8"),  # CTA by CTA, warp by warp
     ("pcs", "i8"),
     ("accesses", "i8"),

@@ -44,7 +44,7 @@ State = record(
     ("fixed", "i4"),  # of them, those that wait for a bypass,
     ("long", "i4"),  # and those that wait for a global or local access
     ("releases", "i2", WARPS),  # events that are still to come
-    ("board", "i8"),  # address of the sub-core's `BOARD`
+    ("board", "i4"),  # number of the sub-core's `BOARD`
 )
 
 # Large, and of no use with control bits: so it is not a part of the sub-core's record.
@@ -105,7 +105,7 @@ def _waits_for_l1tex(board, kernel, warp, pc):
 def check(sc, kernel, machine, warp, now):
     """Find out whether the warp's next instruction must wait, and until when."""
     state = sc.scoreboard
-    board = board_at(state.board, 0)
+    board = board_at(kernel.boards, state.board)
     bit = 1 << warp
     pc = int(sc.decode.head[u(warp)])
     at = _free_at(board, kernel, machine, warp, pc)
@@ -123,10 +123,10 @@ def check(sc, kernel, machine, warp, now):
 
 
 @compiled
-def reset(state, warp):
+def reset(state, kernel, warp):
     """A new warp waits for nothing."""
     state.waiting &= ~(1 << warp)
-    board = board_at(state.board, 0)
+    board = board_at(kernel.boards, state.board)
     for register in range(NUMBERS):
         board.pending[u(warp), u(register)] = 0
         board.issued_at[u(warp), u(register)] = 0
@@ -137,7 +137,7 @@ def reset(state, warp):
 def reserve(sc, kernel, machine, inst, warp, pc, now):
     """An instruction issues: its results are on the way, its sources not read."""
     state = sc.scoreboard
-    board = board_at(state.board, 0)
+    board = board_at(kernel.boards, state.board)
     registers = registers_at(kernel.registers, pc)
     for k in range(registers.n_written):
         register = registers.written[u(k)]
@@ -154,7 +154,7 @@ def reserve(sc, kernel, machine, inst, warp, pc, now):
 @compiled
 def release(state, kernel, machine, warp, pc, what):
     """An instruction has read its sources, or its results are written."""
-    board = board_at(state.board, 0)
+    board = board_at(kernel.boards, state.board)
     registers = registers_at(kernel.registers, pc)
     state.releases[u(warp)] -= 1
     if what == RESULT:

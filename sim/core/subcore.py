@@ -77,7 +77,7 @@ def launch(sc, kernel, machine, warp, stream, serial, now):
     sc.decode.redirected &= ~bit
     fetch.update_room(sc, kernel, machine, warp)
     if kernel.registers:
-        scoreboard.reset(sc.scoreboard, warp)
+        scoreboard.reset(sc.scoreboard, kernel, warp)
     issue.set_head(sc, kernel, machine, warp, now)
     sc.next_at = min(sc.next_at, now + 1)
 

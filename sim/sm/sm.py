@@ -43,6 +43,7 @@ def begin_kernel(sm, number):
     for s in range(SUBCORES):
         sc = sm.subcores[u(s)]
         sc.number = s
+        sc.scoreboard.board = number * SUBCORES + s
         sc.issue.greedy = -1
         sc.next_at = NEVER
         sm.fp64.waiting_at[u(s)] = NEVER
