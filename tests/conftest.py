@@ -7,11 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from warpwise.sim import engine
 from warpwise.sim.machine.load import load as load_machine
 from warpwise.sim.stalls import STATES
 from warpwise.traces.handwritten import parse
+
+# How long an example takes says nothing: some compile, and other tests run at the same time.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from warpwise.validation.differential import check
 from .programs import programs
 
 SETTINGS = {
-    "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 }
 

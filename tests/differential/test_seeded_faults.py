@@ -252,7 +252,6 @@ def expected(population):
     @seed(population)
     @settings(
         max_examples=MOST_PROGRAMS,
-        deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

@@ -17,7 +17,7 @@ from warpwise.traces.emulator.semantics import Code
 from warpwise.traces.emulator.state import Launch, State
 
 Words = NDArray[np.uint32]
-few = settings(max_examples=25, deadline=None)  # an example has 32 lanes
+few = settings(max_examples=25)  # an example has 32 lanes
 LANES = np.arange(32, dtype=np.uint32)
 
 

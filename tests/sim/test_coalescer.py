@@ -64,7 +64,7 @@ def accesses(draw):
     return np.array(units, np.int64) * size + shift, mask, size
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(accesses())
 def test_lines_and_sectors(access):
     addresses, mask, size = access
@@ -78,7 +78,7 @@ def test_a_lane_may_straddle_two_lines():
     assert coalesced(addresses, 1, 4) == {0: 0b1000, 1: 0b0001}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(accesses())
 def test_l1_wavefronts(access):
     """The busiest of 4 tag sets (lines) and 16 data banks (8-byte words), whatever is more."""
@@ -119,7 +119,7 @@ def test_stride_table(stride, lines, tags, banks):
     assert l1_wavefronts(addresses, ALL, 4) == max(tags, banks)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(accesses())
 def test_shared_wavefronts(access):
     """Phases of 32, 16 or 8 lanes; one that touches the words of an earlier one is free."""
@@ -168,7 +168,7 @@ def test_nobody_executes():
     assert coalescer.shared_wavefronts(ROOMS, addresses, 0, 4) == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.integers(0, 40), min_size=LANES, max_size=LANES),
     st.sampled_from([4, 8]),
@@ -206,7 +206,6 @@ def costs(rows, masks, path, size):
     ]
 
 
-@settings(deadline=None)
 @given(
     accesses(),
     st.lists(st.sampled_from([0, 4, 32, 64, 128, 1280, 1 << 20]), min_size=2, max_size=5),

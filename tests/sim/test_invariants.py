@@ -11,9 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 TESTS = Path(__file__).parents[1]
-examples = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+examples = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 registers = st.integers(2, 9)
 pairs = st.sampled_from([2, 4, 6, 8])
@@ -151,7 +149,7 @@ def test_recording_changes_no_cycle(simulate, kernel):
     assert len(unseen.state.events) == 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(registers, registers, registers, st.booleans()), min_size=2, max_size=12))
 def test_more_read_ports_never_slow_a_stream(simulate, operands):
     """One warp, FP32 only: ports are all that an instruction can wait for."""

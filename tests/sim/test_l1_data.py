@@ -99,7 +99,7 @@ order = st.one_of(
 MACHINE = to_record(load("rtx_a6000", "ref", {"sm.l1d.sets": SETS}).gpu)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(order, min_size=1, max_size=120))
 def test_against_least_recently_used_lists(orders):
     """Six lines compete for each set of three ways; lines with sectors on their way stay."""

@@ -165,7 +165,7 @@ request = st.tuples(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(request, min_size=1, max_size=40), st.integers(1, 3))
 def test_reservation_against_brute_force(requests, n_ports):
     """Random gaps between requests, from the same cycle to long after all windows."""

@@ -72,7 +72,7 @@ results = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(results, st.integers(1, 2), st.lists(st.integers(2, 90), unique=True, max_size=20))
 def test_visits_at_any_time_write_in_the_same_cycles(results, ports, visits):
     """It does not matter when the engine looks: ports are claimed in order of arrival."""

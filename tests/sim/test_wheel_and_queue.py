@@ -76,7 +76,7 @@ stall = st.tuples(st.just(STALL), st.integers(1, 46), st.integers(0, 95))
 advance = st.just((ADVANCE, 0, 0))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.one_of(near, far, stall, advance, advance), max_size=80))
 def test_wheel_against_a_list(orders):
     """Everything happens in its cycle, and nothing twice; jumps never skip anything."""
@@ -116,7 +116,7 @@ def serve(array, orders, served):
     return n
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.one_of(st.integers(0, 9), st.just(-1)), max_size=60))
 def test_queue_is_a_stable_priority_queue(orders):
     """Due first, and among equals first come first served; what does not fit is reported."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from warpwise.sim.studies.designs import (
@@ -29,7 +29,6 @@ def test_a_screening_of_too_many_factors():
         plackett_burman(MOST_FACTORS + 1)
 
 
-@settings(deadline=None)  # the first call imports scipy.stats
 @given(samples=st.integers(1, 40), seed=st.integers(0, 5), low=st.integers(-9, 9))
 def test_a_latin_hypercube_has_one_sample_in_each_slice(samples, seed, low):
     points = latin_hypercube({"x": (low, low + samples - 1), "y": (0.0, 1.0)}, samples, seed)

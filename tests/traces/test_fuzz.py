@@ -38,7 +38,7 @@ def test_damaged_files_are_read_or_refused(folder, reader):
     path = folder / fuzz.READERS[reader][0]
     whole = path.read_bytes()
 
-    @settings(max_examples=120, deadline=None, derandomize=True)
+    @settings(max_examples=120, derandomize=True)
     @given(st.lists(CHANGE, min_size=1, max_size=4))
     def any_changes(changes):
         fuzz.read_or_refuse(folder, reader, changed(whole, changes))

@@ -166,7 +166,7 @@ def read_all(path):
     return trace, [k.load_cta(i) for k in trace.kernels for i in range(k.n_ctas)]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(trace=traces())
 def test_what_is_written_is_read(tmp_path, trace):
     path = tmp_path / "trace.warptrace"

@@ -216,9 +216,7 @@ PLACES = st.tuples(
 )
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(PLACES, min_size=1, max_size=4))
 def test_damaged_trees_are_read_or_refused(small, changes):
     files = {"launch": small, "block": block_of(small), "code": small.parent / tree.CODE}
