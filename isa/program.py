@@ -157,6 +157,12 @@ class Instruction:
         """Opcode with its modifiers, as printed."""
         return ".".join((self.opcode, *self.modifiers))
 
+    @property
+    def passes_l1(self) -> bool:
+        """Whether its operator sends a global access to the L2, which all SMs see."""
+        scoped = "STRONG" in self.modifiers and ("GPU" in self.modifiers or "SYS" in self.modifiers)
+        return scoped or "BYPASS" in self.modifiers
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:

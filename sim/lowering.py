@@ -17,6 +17,7 @@ from .streams import Streams
 _WIDTHS = {64: 1, 128: 2}  # index into the timings for 32, 64 and 128 bits; narrower as 32
 _TENSOR = ("HMMA", "IMMA", "BMMA", "QMMA", "OMMA")
 _PREFETCHES = {"LTC64B": 2, "LTC128B": 4, "LTC256B": 4}  # sectors, of a line at most
+_PAST_L1 = {core.L1_LOAD: core.L2_READ, core.L1_STORE: core.L2_WRITE}
 _BARRIERS = {"SYNC": core.SYNC, "RED": core.SYNC, "ARV": core.ARRIVE}
 
 
@@ -232,11 +233,8 @@ def _data_path(inst: Instruction) -> int:
 def _set_cache_operator(row: Any, inst: Instruction, gpu: Gpu) -> None:
     """What an access asks of the caches (memory 2.8), and CCTL."""
     modifiers = set(inst.modifiers)
-    shared = "STRONG" in modifiers and modifiers & {"GPU", "SYS"}
-    if shared or "BYPASS" in modifiers:
-        row.path = {core.L1_LOAD: core.L2_READ, core.L1_STORE: core.L2_WRITE}.get(
-            int(row.path), row.path
-        )
+    if inst.passes_l1:
+        row.path = _PAST_L1.get(row.path, row.path)
     if gpu.sm.l1d.hints and modifiers & {"EF", "LU"}:
         row.place = core.OLDEST
     elif gpu.sm.l1d.hints and "NA" in modifiers:

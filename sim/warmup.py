@@ -14,18 +14,27 @@ import numba
 import numpy as np
 
 from ..isa.files import cache_folder
-from .compiled import allocate
+from ..traces.handwritten import parse
 from .core import instruction, subcore
-from .gpu import gpu
+from .gpu import gpu as whole
+from .lowering import program_table
+from .machine.load import load
 from .machine.record import MACHINE
 from .sm import cta, l1_icache, memory_unit, sm
-from .sm.coalescer import LANES, coalesce, rooms
+from .streams import Streams
+
+LOAD = """
+.arch sm_86
+.kernel load
+[B------:R-:W0:-:S02] LDG.E R2, [R2.64] ;
+[B0-----:R-:W-:-:S05] EXIT ;
+"""
 
 
 def is_compiled() -> bool:
     """Whether the engine is in the cache, in this version, or numba is switched off."""
     return bool(numba.config.DISABLE_JIT) or any(
-        (cache_folder() / "code" / gpu.run.digest).rglob("*.nbi")
+        (cache_folder() / "code" / whole.run.digest).rglob("*.nbi")
     )
 
 
@@ -43,18 +52,9 @@ def _types(*dtypes: np.dtype[Any]) -> tuple[Any, ...]:
 def compile_subcore() -> None:
     """The stages of a sub-core, and the coalescing of addresses."""
     subcore.step.compile(_types(subcore.SUBCORE, sm.SM, instruction.KERNEL, MACHINE))
-    none = np.zeros(0, np.int64)
-    coalesce(
-        rooms(),
-        np.zeros((0, LANES), np.int64),
-        none.astype(np.uint32),
-        none.astype(np.uint32),
-        none.astype(np.int16),
-        none,
-        *(1, 1, 1),
-        allocate(instruction.ACCESS, 0),
-        allocate(instruction.LINE, 0),
-    )
+    [kernel] = parse(LOAD).kernels
+    gpu = load().gpu
+    Streams(kernel, gpu, program_table(kernel.program, gpu))
 
 
 def compile_sm_units() -> None:

@@ -27,7 +27,7 @@ from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Program
 from . import accelsim_code
 from .addresses import DELTAS, LIST_ALL, STRIDE, Rows, lanes_in_block
 from .columns import ROW_LIMIT, fingerprint
-from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, Trace, Warp, in_our_window
+from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, SharedWindow, Trace, Warp
 from .lines import COMPRESSIONS, Lines
 
 LIST: Final = ".g"
@@ -339,6 +339,7 @@ class _Ctas:
         self._path, self._code = path, code
         self._next = 0
         self._rest: Iterator[list[Warp]] = iter(())
+        self._window = SharedWindow(code.program, code.header.shared_window)
         self._paths: WeakValueDictionary[bytes, Path] = WeakValueDictionary()
 
     def load(self, number: int) -> Cta:
@@ -354,8 +355,7 @@ class _Ctas:
     def _shared(self, warp: Warp) -> Warp:
         """Warps that do the same share a path."""
         path = self._paths.setdefault(fingerprint(warp.path), warp.path)
-        addresses, window = warp.accesses.addresses, self._code.header.shared_window
-        addresses = in_our_window(addresses, path.pcs, self._code.program, window)
+        addresses = self._window.to_ours(warp.accesses.addresses, path.pcs)
         return Warp(path, Accesses(addresses, warp.accesses.shared))
 
 

@@ -42,20 +42,27 @@ class Accesses:
     shared: NDArray[np.int64]  # shape (rows, 32) or (0, 32)
 
 
-def in_our_window(
-    addresses: NDArray[np.int64], pcs: NDArray[np.uint32], program: Program, base: int
-) -> NDArray[np.int64]:
-    """Generic addresses of shared memory, moved from a device's window at `base` to ours.
+class SharedWindow:
+    """Where a device has the generic addresses of shared memory; a `base` of 0 is not known."""
 
-    One row for each instruction of `pcs` that addresses memory; a `base` of 0 is not known.
-    """
-    if not base:
-        return addresses
-    accesses = np.array([inst.access != Access.NONE for inst in program.instructions])
-    generic = np.array([inst.space == Space.GENERIC for inst in program.instructions])
-    offsets = addresses - base
-    inside = generic[pcs[accesses[pcs]], None] & (offsets >= 0) & (offsets < WINDOW_BYTES)
-    return np.where(inside, offsets + SHARED_WINDOW, addresses)
+    def __init__(self, program: Program, base: int) -> None:
+        self._base = base
+        addressed = (i.access != Access.NONE for i in program.instructions)
+        self._addressed = np.fromiter(addressed, bool, len(program))
+        generic = (i.space == Space.GENERIC for i in program.instructions)
+        self._generic = np.fromiter(generic, bool, len(program))
+
+    def to_ours(self, addresses: NDArray[np.int64], pcs: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Addresses with those of the window moved to ours.
+
+        One row for each instruction of `pcs` that addresses memory.
+        """
+        if not self._base or not self._generic.any():
+            return addresses
+        offsets = addresses - self._base
+        generic = self._generic[pcs[self._addressed[pcs]], None]
+        inside = generic & (offsets >= 0) & (offsets < WINDOW_BYTES)
+        return np.where(inside, offsets + SHARED_WINDOW, addresses)
 
 
 @dataclass(frozen=True, eq=False)

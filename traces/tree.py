@@ -24,7 +24,7 @@ from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Kind, Program,
 from . import tree_code, tree_schema
 from .addresses import Rows, lanes_in_block
 from .columns import ROW_LIMIT, fingerprint
-from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, Trace, Warp, in_our_window
+from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, SharedWindow, Trace, Warp
 
 TRACE: Final = "dynamic_trace.pb"
 CODE: Final = "extra_info/enhanced_execution_info.json"
@@ -164,6 +164,7 @@ class _Launch:
         self._check_files()
         self._program, self._starts = code.program(message.function_unique_id)
         self._copies = any(i.access == Access.ASYNC_COPY for i in self._program.instructions)
+        self._window = SharedWindow(self._program, message.shared_memory_base_address)
         self._paths: WeakValueDictionary[bytes, Path] = WeakValueDictionary()
 
     def kernel(self, digest: str) -> Kernel:
@@ -255,9 +256,7 @@ class _Launch:
         path = Path(*(np.array(column, np.uint32) for column in (pcs, active, executed)))
         path = self._paths.setdefault(fingerprint(path), path)  # warps that do the same share it
         rows = shared.array() if self._copies else np.empty((0, WARP_SIZE), np.int64)
-        window = self._message.shared_memory_base_address
-        found = in_our_window(addresses.array(), path.pcs, self._program, window)
-        return Warp(path, Accesses(found, rows))
+        return Warp(path, Accesses(self._window.to_ours(addresses.array(), path.pcs), rows))
 
     def _index(self, step: Any) -> int:
         """Number of the static instruction in the program."""

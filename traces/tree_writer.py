@@ -15,7 +15,7 @@ from ..isa.files import whole
 from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Program, Space
 from . import tree, tree_code, tree_schema
 from .addresses import encode
-from .kernel import Kernel, Trace, Warp, lanes_of
+from .kernel import LOCAL_WINDOW, SHARED_WINDOW, Kernel, Trace, Warp, lanes_of
 
 TRACER_VERSION: Final = 4
 NO_DESCRIPTOR: Final = 133
@@ -67,13 +67,10 @@ def _names(programs: list[Program]) -> list[str]:
 
 
 def _launches(trace: Trace, programs: list[Program], names: list[str]) -> Any:
-    from .emulator.constants import WINDOW_ADDRESSES
-
     arch = trace.kernels[0].program.arch.removeprefix("sm_") if trace.kernels else 0
     message = tree_schema.message("Trace")(
         name=trace.source, binary_version=int(arch), accelsim_version=TRACER_VERSION
     )
-    windows = WINDOW_ADDRESSES  # of generic addresses, as the emulator traces them
     device = message.gpu_device[tree.DEVICE]
     device.id = tree.DEVICE
     stream = device.streams[STREAM]
@@ -86,8 +83,8 @@ def _launches(trace: Trace, programs: list[Program], names: list[str]) -> Any:
             function_unique_id=function,
             size_shared_memory=kernel.shared_bytes,
             number_of_registers=kernel.registers or kernel.program.registers,
-            shared_memory_base_address=windows[Space.SHARED],
-            local_memory_base_address=windows[Space.LOCAL],
+            shared_memory_base_address=SHARED_WINDOW,
+            local_memory_base_address=LOCAL_WINDOW,
         )
         for field, shape in ((one.grid_dim, kernel.grid), (one.block_dim, kernel.block)):
             field.x, field.y, field.z = shape

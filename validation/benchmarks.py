@@ -9,7 +9,7 @@ import os
 import platform
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -165,7 +165,7 @@ def rows(sizes: tuple[int, ...] = SIZES, threads: tuple[int, ...] = (1,)) -> Ite
     machine = load(GPU)
     for build in KERNELS.values():
         for sms in sizes:
-            loaded = _loaded(build(sms))
+            loaded = held(build(sms))
             _run(loaded, machine, sms, 1)
             runs = [_run(loaded, machine, sms, n) for _ in range(RUNS) for n in threads]
             for n in threads:
@@ -186,7 +186,7 @@ def _run(kernel: Kernel, machine: Machine, sms: int, threads: int) -> Row:
     return Row(kernel.name, sms, threads, inst, cycles, state.wall_s, cpu_s)
 
 
-def _loaded(lazy: Kernel) -> Kernel:
+def held(lazy: Kernel) -> Kernel:
     """The same kernel with all its CTAs in memory."""
     return replace(lazy, load_cta=[lazy.load_cta(n) for n in range(lazy.n_ctas)].__getitem__)
 
@@ -206,13 +206,23 @@ def main() -> None:
     """Replace the table of the page by one measured here."""
     measured = text(list(rows(threads=(1, 2))))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    head, _, rest = PAGE.read_text().partition("```\n")
-    tail = rest.partition("```\n")[2]
     load_average = f"{os.getloadavg()[0]:.1f} programs running"
-    table = f"{measured.rstrip()}\n\n{machine}; {load_average}; peak memory {peak} MB\n"
-    with whole(PAGE) as stream:
-        stream.write(f"{head}```\n{table}```\n{tail}".encode())
+    table = f"{measured.rstrip()}\n\n{this_machine()}; {load_average}; peak memory {peak} MB"
+    replace_tables(PAGE, [table])
+
+
+def this_machine() -> str:
+    """What measured, in a few words."""
+    return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def replace_tables(page: Path, tables: Sequence[str]) -> None:
+    """Write tables into the first blocks of code of a page."""
+    parts = page.read_text().split("```\n")
+    for number, table in enumerate(tables):
+        parts[2 * number + 1] = f"{table}\n"
+    with whole(page) as stream:
+        stream.write("```\n".join(parts).encode())
 
 
 if __name__ == "__main__":

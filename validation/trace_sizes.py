@@ -6,8 +6,6 @@ the tables of `docs/trace-sizes.md`.
 
 from __future__ import annotations
 
-import os
-import platform
 import tempfile
 import time
 import zipfile
@@ -17,20 +15,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..isa.files import whole
-from ..traces import convert
-from ..traces.kernel import Cta, Kernel, Trace
-from ..traces.load import load
-from .benchmarks import KERNELS, SIZES
+from ..traces import convert, tree
+from ..traces.kernel import Cta, Trace
+from ..traces.load import ACCELSIM_LIST, load
+from .benchmarks import KERNELS, SIZES, held, replace_tables, this_machine
 from .kernels.zoo import ZOO, trace_zoo
 from .report import aligned
 
 PAGE = Path(__file__).parents[1] / "docs" / "trace-sizes.md"
 # What each format is called, the file it is opened by, and how its text is compressed.
 FORMATS = {
-    "text": ("kernelslist.g", ""),
-    "text.xz": ("kernelslist.g", ".xz"),
-    "tree": ("dynamic_trace.pb", ""),
+    "text": (ACCELSIM_LIST, ""),
+    "text.xz": (ACCELSIM_LIST, ".xz"),
+    "tree": (tree.TRACE, ""),
     "native": ("trace.warptrace", ""),
 }
 
@@ -75,38 +72,28 @@ class Rates:
 
 def measure(name: str, trace: Trace, rates: Rates) -> Sizes:
     """Write a trace in each format and read it back."""
-    held = replace(trace, kernels=tuple(map(_held, trace.kernels)))
-    n = sum(len(w.path.pcs) for k in held.kernels for cta in _ctas(k) for w in cta.warps)
+    whole = replace(trace, kernels=tuple(map(held, trace.kernels)))
+    n = sum(len(warp.path.pcs) for cta in _ctas(whole) for warp in cta.warps)
     rates.warp_inst += n
     sizes, dynamic = {}, 0
     for key, (file, compression) in FORMATS.items():
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / file
             with rates.timed(key, "write"):
-                convert.write(held, path, compression)
+                convert.write(whole, path, compression)
             sizes[key] = sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file())
             with rates.timed(key, "open"):
                 opened = load(path)
             with rates.timed(key, "read"):
-                _read(opened)
+                for _ in _ctas(opened):
+                    pass
             if key == "native":
                 dynamic = _block_bytes(path)
     return Sizes(name, n, sizes, dynamic)
 
 
-def _held(kernel: Kernel) -> Kernel:
-    """The same kernel with all its CTAs in memory."""
-    return replace(kernel, load_cta=_ctas(kernel).__getitem__)
-
-
-def _ctas(kernel: Kernel) -> list[Cta]:
-    return [kernel.load_cta(number) for number in range(kernel.n_ctas)]
-
-
-def _read(trace: Trace) -> None:
-    for kernel in trace.kernels:
-        for number in range(kernel.n_ctas):
-            kernel.load_cta(number)
+def _ctas(trace: Trace) -> Iterator[Cta]:
+    return (kernel.load_cta(n) for kernel in trace.kernels for n in range(kernel.n_ctas))
 
 
 def _block_bytes(path: Path) -> int:
@@ -170,19 +157,14 @@ def main(names: Iterable[str] = ZOO, longer_names: Iterable[str] = KERNELS) -> N
     measure("warm-up", trace_zoo("saxpy"), Rates())  # compiles
     sizes = list(zoo(rates, names))
     long_sizes = list(longer(long_rates, longer_names))
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     tables = (
         size_table([*sorted(sizes, key=lambda s: s.warp_inst), total(sizes)]),
         summary(sizes),
         rate_table(rates),
         size_table(long_sizes),
-        rate_table(long_rates) + f"\n\n{machine}",
+        f"{rate_table(long_rates)}\n\n{this_machine()}",
     )
-    parts = PAGE.read_text().split("```\n")
-    for number, table in enumerate(tables):
-        parts[2 * number + 1] = f"{table}\n"
-    with whole(PAGE) as stream:
-        stream.write("```\n".join(parts).encode())
+    replace_tables(PAGE, tables)
 
 
 if __name__ == "__main__":

@@ -10,4 +10,5 @@ COUNTERS = 6  # dependence counters SB0..SB5
 BUFFER = 8  # instruction buffer entries of a warp
 BANKS = 2  # register-file banks
 SLOTS = 3  # operand slots with a register-file cache entry
+SECTORS = 4  # of a line of the data caches
 NEVER = 1 << 60  # a cycle that does not come

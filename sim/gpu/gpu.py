@@ -82,7 +82,7 @@ def _refill(gpu, machine, workers, until):
 @compiled
 def _serve(gpu, machine, s, request):
     at = l2.serve(gpu.l2, gpu.dram, machine, gpu.port[u(s)], request)
-    stores = request.kind == outbox.WRITE or request.kind == outbox.REDUCTION
+    stores = outbox.is_store(request.kind)
     if stores:
         gpu.stores_done = max(gpu.stores_done, at)
     if not stores or request.id:

@@ -7,11 +7,11 @@ number; on top of it a request waits for the ports of its SM and of its slice, a
 from __future__ import annotations
 
 from ..compiled import compiled, pointer_to, popcount, record, u
+from ..core.limits import SECTORS
 from ..sm import outbox
 from . import dram, interconnect, slice_hash
 
 WAYS = 32
-SECTORS = 4
 SLICES = 128
 MISSES = 256  # of a slice, at most
 KINDS = 8  # of requests, at most

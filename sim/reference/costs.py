@@ -210,9 +210,7 @@ def _needs_l2(inst: Instruction) -> bool:
     """Whether a result comes from the L2 alone."""
     if inst.access == Access.ATOMIC:
         return inst.space != Space.SHARED
-    wide = "STRONG" in inst.modifiers and {"GPU", "SYS"} & set(inst.modifiers)
-    reads = inst.access in (Access.LOAD, Access.ASYNC_COPY)
-    return reads and (bool(wide) or "BYPASS" in inst.modifiers)
+    return inst.access in (Access.LOAD, Access.ASYNC_COPY) and inst.passes_l1
 
 
 def _address_timing(inst: Instruction, sm: Sm) -> AddressTiming:

@@ -360,10 +360,7 @@ def tornado(effects: dict[str, pd.DataFrame]) -> Figure:
 def _span(axis: str, effects: pd.DataFrame) -> dict[str, Any]:
     """The two values of a parameter between which all others lie."""
     speedups = dict(zip(effects["value"], effects["speedup"], strict=True))
-    slowest, fastest = (
-        min(speedups, key=speedups.__getitem__),
-        max(speedups, key=speedups.__getitem__),
-    )
+    slowest, fastest = (end(speedups, key=speedups.__getitem__) for end in (min, max))
     return {
         "parameter": axis,
         "slowest": speedups[slowest],

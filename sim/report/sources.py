@@ -12,7 +12,7 @@ import numpy as np
 
 from ...isa.errors import InputError
 from ..metrics import METRICS
-from ..result import EVENTS, RESULT
+from ..result import ATTRIBUTION, EVENTS, RESULT
 from ..stalls import STATES
 from ..studies.sweep import TABLE
 from . import figures, stacks
@@ -27,7 +27,7 @@ POINT_COLUMNS = ("point", "input")
 MOST_KERNELS = 40  # bars of a stack
 FEW_KERNELS = 6  # columns of a table
 MOST_ROWS = 2000  # of a listing
-PCS, SLOTS = "pc.parquet", "issue_slots.parquet"
+PCS, SLOTS = (f"{name}.parquet" for name in ATTRIBUTION)
 KERNEL_COLUMNS = (
     *("cycles", "launch_cycles", "execution_cycles", "warp_inst", "thread_inst", "ipc_elapsed"),
     *("sm_active_cycles", "arch"),
@@ -205,10 +205,11 @@ def _listing(folder: Path) -> pd.DataFrame:
     by_pc = _frame(folder / PCS)
     states = by_pc[list(STATES)]
     states = states.loc[:, states.any()]
-    table = by_pc[["launch", "pc", "instruction"]].assign(share=0.0)
-    total = states.sum(axis=1).groupby(by_pc["launch"]).transform("sum")
-    table["share"] = states.sum(axis=1) / total
-    table["pc"] = table["pc"].map("{:#06x}".format)
+    cost = states.sum(axis=1)
+    table = by_pc[["launch", "pc", "instruction"]].assign(
+        pc=by_pc["pc"].map("{:#06x}".format),
+        share=cost / cost.groupby(by_pc["launch"]).transform("sum"),
+    )
     return table.join(states).iloc[:MOST_ROWS]
 
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ..compiled import allocate, compiled, entry, lowest, record, u
 from ..core import instruction as core
+from ..core.limits import SECTORS
 
 LANES = 32
 LINE_SHIFT = 7  # 128-byte lines
 SECTOR_SHIFT = 5  # 32-byte sectors
-SECTORS = 4  # of a line
 ATOMIC_BYTES = 4  # that an atomic unit of the L2 changes of a word in one turn
 CHAINS = 64  # values with the same low bits
 MOST = 9 * LANES  # words of an access: 32 bytes that straddle words of 4, in every lane
@@ -229,8 +229,8 @@ def _moved(now, before, mask, period):
 
 
 @compiled
-def _coalesce_row(rooms, addresses, mask, path, size, passes, geometry, found, access):
-    """Fill an `ACCESS` but for its first line; its lines are the values of the first room."""
+def _coalesce_row(rooms, addresses, mask, path, size, passes, geometry, found, access, lines):
+    """Fill an `ACCESS` and its lines, from its first one on."""
     access.lines = 0
     if path == core.SHARED and passes:
         access.wavefronts = passes * atomic_wavefronts(rooms[0], addresses, mask, size)
@@ -241,8 +241,15 @@ def _coalesce_row(rooms, addresses, mask, path, size, passes, geometry, found, a
     access.lines = lines_of(rooms[0], addresses, mask, size, found.sectors)
     if path != core.CONSTANT:
         access.wavefronts = l1_wavefronts(rooms, addresses, mask, size, *geometry)
-    if path == core.ATOMIC or path == core.REDUCTION:
+    changes = path == core.ATOMIC or path == core.REDUCTION
+    if changes:
         _atomic_turns(rooms[0], addresses, mask, size, found.turns)
+    for k in range(access.lines):
+        line = lines[access.first + k]
+        line.line = rooms[0].values[k]
+        line.sectors = found.sectors[k]
+        if changes:
+            line.turns = found.turns[SECTORS * k : SECTORS * (k + 1)].sum()
 
 
 @entry
@@ -278,14 +285,7 @@ def coalesce(rooms, addresses, masks, pcs, paths, sizes, passes, geometry, acces
             latest[pc] = row
             _coalesce_row(
                 rooms, addresses[row], mask, paths[row], sizes[pc], passes[pc], geometry, found,
-                access
+                access, lines
             )  # fmt: skip
-            changes = paths[row] == core.ATOMIC or paths[row] == core.REDUCTION
-            for k in range(access.lines):
-                line = lines[n + k]
-                line.line = rooms[0].values[k]
-                line.sectors = found.sectors[k]
-                if changes:
-                    line.turns = found.turns[SECTORS * k : SECTORS * (k + 1)].sum()
         n += access.lines
     return n

@@ -7,12 +7,12 @@ up to 256 ways. A sector is missing, on its way (with the request that brings it
 from __future__ import annotations
 
 from ..compiled import compiled, lowest, record, u
+from ..core.limits import SECTORS
 
 LINES = 1024
 SETS = 4
 BUCKETS = 1024
 REQUESTS = 512
-SECTORS = 4
 WORD = 32  # loads in a word of a request's waiting mask
 WORDS = 4
 

@@ -18,6 +18,13 @@ ATOMIC = 2
 REDUCTION = 3
 INSTRUCTION = 4
 
+
+@compiled
+def is_store(kind):
+    """Whether a request of this kind brings no data back, but at most an acknowledgement."""
+    return kind in (WRITE, REDUCTION)
+
+
 REQUEST = record(
     ("at", "i8"),  # cycle in which it was made; requests of an SM are in order of time
     ("line", "i8"),

@@ -60,7 +60,7 @@ def _take_replies(sm, kernel, machine, now):
             return
         if reply.kind == outbox.INSTRUCTION:
             l1_icache.refill(sm, machine, reply.id, now)
-        elif reply.kind == outbox.WRITE or reply.kind == outbox.REDUCTION:
+        elif outbox.is_store(reply.kind):
             memory_unit.acknowledge(sm, reply.id, now)
         else:
             memory_unit.refill(sm, kernel, reply.id, now)

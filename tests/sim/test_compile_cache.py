@@ -7,7 +7,9 @@ import sys
 import pytest
 
 from warpwise.isa.compiled import digest_of
+from warpwise.sim import warmup
 from warpwise.sim.compiled import record
+from warpwise.sim.sm import coalescer
 
 CALLEE = """
 from warpwise.sim.compiled import compiled
@@ -208,6 +210,13 @@ def test_digest_covers_what_is_read():
     values = [1, 2, 1.5, (1, 2), small, large, Called, Edited]
     assert len({digest_of(function(source, K=value)) for value in values}) == len(values)
     assert digest_of(function(source, K=1, unused=2)) == digest_of(function(source, K=1))
+
+
+def test_both_halves_of_the_engine_compile_by_themselves():
+    """What the second process says about an error is not shown, so it must not have any."""
+    warmup.compile_subcore()
+    warmup.compile_sm_units()
+    assert coalescer.coalesce.signatures
 
 
 # Compiles the engine in an empty cache; prints how often its LLVM text counts references.
