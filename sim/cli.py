@@ -597,6 +597,9 @@ def measurements(
     """Compare measurements of other sm_86 and sm_75 cards with the model; takes some minutes."""
     from .cli_progress import warm_up
 
+    if plots:
+        with _writing(plots):
+            plots.mkdir(parents=True, exist_ok=True)  # complains before the simulations
     warm_up()
     report = import_module("warpwise.validation").validate_measurements()
     if plots:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .hardware_checks import ErrorStatistics, MeasurementReport
 
 NAMED = 12  # cases that fit as labels
+SPREAD = 8  # largest size over the smallest, from which an axis of sizes is logarithmic
 
 
 def figures(report: MeasurementReport) -> list[Figure]:
@@ -28,7 +30,9 @@ def figures(report: MeasurementReport) -> list[Figure]:
 
 
 def _figure(statistics: ErrorStatistics, rows: pd.DataFrame) -> Figure:
-    places = _places(list(rows["case"]))
+    cases = list(rows["case"])
+    places = _places(cases)
+    highest = float(rows[["measured", "simulated"]].to_numpy().max())
     about = (
         f"{statistics.number} cases, mean absolute error {statistics.mean:.1f} %, "
         f"worst {statistics.worst:+.1f} %"
@@ -39,12 +43,15 @@ def _figure(statistics: ErrorStatistics, rows: pd.DataFrame) -> Figure:
             axes.plot(
                 places, rows[column], marker=marker, color=COLOURS[colour], lw=0.8, label=column
             )
-        axes.set(ylim=(0, None))
+        axes.set(ylim=(0, 1.08 * highest))
         axes.set_title(f"{statistics.experiment}: {about}", fontsize=8)
         if places[0] > 0:
-            axes.set(xscale="log", xlabel=str(rows["case"].iloc[0]).partition(" ")[2])
+            scale = "log" if places[-1] > SPREAD * places[0] else "linear"
+            axes.set(xscale=scale, xlabel=cases[0].partition(" ")[2])
         elif len(places) <= NAMED:
-            axes.set_xticks(places, rows["case"], rotation=30, ha="right")
+            names, shared = _short(cases)
+            axes.set_xticks(places, names, rotation=30, ha="right")
+            axes.set_xlabel(shared)
         axes.legend()
 
     return Figure(
@@ -54,6 +61,21 @@ def _figure(statistics: ErrorStatistics, rows: pd.DataFrame) -> Figure:
         rows,
         draw,
     )
+
+
+def _short(cases: list[str]) -> tuple[list[str], str]:
+    """The names without the words that all begin or end with, and these words."""
+    words = [case.split() for case in cases]
+    first = _alike(words) if len(cases) > 1 else 0
+    last = _alike([w[first:][::-1] for w in words]) if len(cases) > 1 else 0
+    names = [" ".join(w[first : len(w) - last]) for w in words]
+    return names, " ".join([*words[0][:first], *words[0][len(words[0]) - last :]])
+
+
+def _alike(words: list[list[str]]) -> int:
+    """How many words all begin with."""
+    columns = zip(*words, strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
 
 
 def _places(cases: list[str]) -> list[float]:

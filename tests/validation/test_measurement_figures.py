@@ -29,6 +29,19 @@ def test_sizes_make_a_logarithmic_axis_and_names_do_not():
     ]
 
 
+def test_sizes_close_to_each_other_make_an_even_axis():
+    (edge,) = MeasurementReport(tuple(SIZES[1:])).figures()
+    assert edge.canvas().axes[0].get_xscale() == "linear"
+
+
+def test_words_that_all_cases_share_are_said_once():
+    cases = (Comparison("rate", f"card: {op}, with one chain", 4, 3, "S05") for op in ("A", "B"))
+    (figure,) = MeasurementReport(tuple(cases)).figures()
+    axes = figure.canvas().axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["A,", "B,"]
+    assert axes.get_xlabel() == "card: with one chain"
+
+
 def test_files(tmp_path):
     (chase,) = MeasurementReport(tuple(SIZES)).figures()
     assert [path.suffix for path in chase.save(tmp_path)] == [".pdf", ".png", ".csv"]
