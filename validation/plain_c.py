@@ -1,0 +1,172 @@
+"""How far the engine is from plain C: `plain/*.c` runs kernels of fixed-latency instructions.
+
+It has the stages of the engine that such kernels use, and gives the same cycles, states and counts.
+`python -m warpwise.validation.plain_c` measures both, and writes a table of `docs/benchmarks.md`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..isa.errors import InputError
+from ..isa.program import INSTRUCTION_BYTES
+from ..sim import engine
+from ..sim.compiled import entry
+from ..sim.core import instruction as core
+from ..sim.gpu import dram, slice_hash
+from ..sim.stalls import STATES
+
+SOURCES = Path(__file__).parent / "plain"
+FLAGS = ("-std=c11", "-D_POSIX_C_SOURCE=199309L", "-flto")
+
+# Columns of an instruction, as `Instruction` in plain.h has them.
+INSTRUCTION = (
+    *("unit", "distance", "wait_mask", "write_counter", "read_counter", "reuse", "hold"),
+    *("window", "interval", "latency", "dest", "dest_count", "reads", "source", "source_count"),
+)
+# Numbers of the machine, as main.c reads them.
+MACHINE = (
+    *("launch.gpu_interval", "launch.sm_interval", "launch.cta_latency"),
+    *("sm.fetch.buffer_entries", "sm.issue.recency_cycles"),
+    *("sm.register_file.read_ports", "sm.register_file.write_ports", "sm.register_file.cache"),
+    *("sm.pipes.fp32_on_integer_pipe", "sm.l0i.sets", "sm.l0i.ways", "sm.l0i.line_bytes"),
+    *("sm.l0i.mshrs", "sm.l0i.merges", "sm.l0i.miss_queue", "sm.stream_buffer.lines"),
+    *("sm.l1i.sets", "sm.l1i.ways", "sm.l1i.mshrs"),
+    *("sm.l1i.request_latency", "sm.l1i.reply_latency", "sm.l1d.sector_bytes"),
+    *("interconnect.reply_bytes", "l2.slices", "l2.mshrs", "l2.round_trip"),
+    *("dram.channels", "dram.row_bytes", "dram.latency"),
+)
+DRAM = ("burst", "activate", "column", "row_cycle", "precharge", "activate_interval")
+# What the C program takes for granted.
+CHOICES = {
+    "sm.fetch.policy": "cggty",
+    "sm.fetch.redirect_delay": 0,
+    "sm.fetch.perfect": False,
+    "sm.issue.policy": "lri",
+    "sm.l1i.port": "round_robin",
+    "sm.dependence.mode": "control_bits",
+    "sm.result_queue.reserve": False,
+    "sm.pipes.finish_conflict": False,
+    "sm.pipes.fp16_pipe": False,
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of the C program gives."""
+
+    seconds: float  # of processor time, without reading the input
+    cycles: int
+    warp_cycles: int
+    states: NDArray[np.int64]  # warp-cycles in each of `stalls.STATES`
+    counts: NDArray[np.int64]  # issues and cycles of each PC, shape (instructions, 2)
+
+
+def compile_c(flags: tuple[str, ...], program: Path) -> None:
+    """Build the C program; raises InputError where the compiler fails."""
+    sources = map(str, sorted(SOURCES.glob("*.c")))
+    command = [compiler(), *FLAGS, *flags, "-o", str(program), *sources]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise InputError(f"{' '.join(command)}:\n{done.stderr}")
+
+
+def compiler() -> str:
+    """The C compiler's name."""
+    return os.environ.get("CC") or "cc"
+
+
+def simulate(program: Path, text: str) -> Outcome:
+    """Run the C program on the input that `input_of` has written."""
+    done = subprocess.run([str(program)], input=text, capture_output=True, text=True)
+    if done.returncode:
+        raise InputError(f"{program}: {done.stderr}")
+    seconds, *numbers = done.stdout.split()
+    cycles, warp_cycles, *rest = map(int, numbers)
+    states, counts = rest[: len(STATES)], rest[len(STATES) :]
+    return Outcome(
+        float(seconds), cycles, warp_cycles, np.array(states), np.array(counts).reshape(-1, 2)
+    )
+
+
+def outcome_of(state: engine.RunState) -> Outcome:
+    """The same of a run of the engine."""
+    return Outcome(
+        state.wall_s,
+        state.execution_cycles,
+        int(state.sms["subcores"]["stalls"]["warp_cycles"].sum()),
+        engine.stall_cycles(state),
+        np.stack([state.counts["issued"], state.counts["cycles"]], axis=1),
+    )
+
+
+def input_of(state: engine.RunState) -> str:
+    """The kernel and machine of a run, as the C program reads them."""
+    _check(state)
+    table, streams = state.streams.table, state.streams
+    slices = _slices(state)
+    named = _numbers(state) | {"n_path": len(streams.pcs), "n_lines": len(slices)}
+    columns = [table[name].reshape(len(table), -1) for name in INSTRUCTION]
+    warps = np.stack([streams.streams["path"], streams.streams["length"]], axis=1)
+    parts = [np.concatenate(columns, axis=1), warps, streams.pcs, slices]
+    lines = [f"{name} {int(value)}" for name, value in named.items()]
+    return "\n".join([*lines, *(" ".join(map(str, part.ravel())) for part in parts), ""])
+
+
+def _setting(state: engine.RunState, name: str) -> Any:
+    """A parameter of the machine by its dotted name."""
+    value: Any = state.machine.gpu
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _numbers(state: engine.RunState) -> dict[str, int]:
+    record = state.record
+    return (
+        {"n_sms": len(state.sms), "ctas_per_sm": state.occupancy.ctas}
+        | {name: _setting(state, name) for name in MACHINE}
+        | {"fraction": dram.FRACTION}
+        | {name: state.gpu.dram[name] for name in DRAM}
+        | {"warm_icache": record.warm_icache, "n_instructions": record.n_instructions}
+        | {"n_ctas": record.n_ctas, "warps_per_cta": record.warps_per_cta}
+    )
+
+
+def _slices(state: engine.RunState) -> NDArray[np.int64]:
+    """L2 slices of the code's lines and of those that are prefetched behind it."""
+    gpu = state.machine.gpu
+    code = len(state.streams.table) * INSTRUCTION_BYTES
+    lines = -(-code // gpu.sm.l0i.line_bytes) + gpu.sm.stream_buffer.lines + 1
+    slices = np.zeros(lines, np.int64)
+    _fill_slices(state.gpu.l2.map, slices)
+    return slices
+
+
+@entry
+def _fill_slices(hash_, slices):  # type: ignore[no-untyped-def]
+    for line in range(len(slices)):
+        slices[line] = slice_hash.slice_of(hash_, line)
+
+
+def _check(state: engine.RunState) -> None:
+    """Raise InputError for what the C program does not have."""
+    table, record = state.streams.table, state.record
+    for name, choice in CHOICES.items():
+        if (found := _setting(state, name)) != choice:
+            raise InputError(f"{name} is {found}; the C program has only {choice}")
+    foreign = table["route"] != core.FIXED
+    foreign |= sum(table[name] != 0 for name in ("barrier", "fence", "gate", "commits")) > 0
+    foreign |= (table["constant"] != 0) & (not record.warm_constants)
+    if foreign.any():
+        inst = state.kernel.program.instructions[int(np.flatnonzero(foreign)[0])]
+        raise InputError(f"{inst.opcode}: the C program has only fixed-latency instructions")
+    if record.n_ctas > len(state.sms) * state.occupancy.ctas:
+        raise InputError("the C program starts all CTAs at once: use fewer, or more SMs")
