@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from enum import EnumMeta
+from functools import partial
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -20,7 +21,7 @@ from numba import types
 
 from .files import cache_folder
 
-INLINED_BYTES = 480  # of bytecode
+INLINED_BYTES = 480  # of bytecode, where nothing else is said
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -79,7 +80,7 @@ def _widen(kind: Any) -> Any:
 
 
 def _compile(function: Callable[..., Any], **options: bool) -> Any:
-    digest = digest_of(function)
+    digest = hash_of(digest_of(function), options)
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_folder() / "code" / digest)
     try:
@@ -93,17 +94,24 @@ def _compile(function: Callable[..., Any], **options: bool) -> Any:
     return result
 
 
-def compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: Callable[..., Any] | None = None, *, inline: bool | None = None) -> Any:
     """Compile a stage, which only other compiled functions call.
 
     Its machine code is cached under the digest of all that it depends on. It has no wrapper for
     Python, which halves the time to compile, and no reference counts, since it allocates nothing.
-    Small functions become part of their callers, which LLVM would do less often: a third faster
-    for a tenth more time to compile.
+
+    Small functions become part of their callers, which LLVM would do less often. `inline=True`
+    says so of a large one: a call costs some twenty machine instructions (numba hands back status,
+    result and exception through memory), which is what an idle stage has to do. It pays for what
+    runs every cycle and has one caller, or two; more copies take long to compile. `inline=False`
+    keeps out of its callers what is seldom needed.
     """
-    small = len(function.__code__.co_code) <= INLINED_BYTES
+    if function is None:
+        return partial(compiled, inline=inline)
+    if inline is None:
+        inline = len(function.__code__.co_code) <= INLINED_BYTES
     return _compile(
-        function, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=small
+        function, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=inline
     )
 
 

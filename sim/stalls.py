@@ -77,7 +77,7 @@ class StateLog:
         counters["log_begin"], counters["log_end"] = self.begin, self.end
 
 
-@compiled
+@compiled(inline=False)
 def _log(counts, state, warps, begin, cycles):
     """Note the state of the warps of a mask, as far as the window goes."""
     first, end = max(begin, counts.log_begin), min(begin + cycles, counts.log_end)
@@ -99,7 +99,7 @@ def _take(counts, state, warps, left, begin, cycles):
     return left & ~taken
 
 
-@compiled
+@compiled(inline=True)
 def count(sc, selected, held, busy, full, begin, cycles):
     """Count `cycles` cycles from `begin` on, in each of which `selected` (a mask) issues.
 

@@ -52,7 +52,7 @@ def _hold_all(sc):
         hold(sc, sc.control.latch)
 
 
-@compiled
+@compiled(inline=True)
 def step(sc, kernel, machine, now):
     """Reserve the reads of the instruction in the latch, or hold it."""
     latch = sc.allocate.latch

@@ -39,7 +39,7 @@ def respond(decode, warp, pc, visible):
     decode.pipe_pc[u(slot)] = pc
 
 
-@compiled
+@compiled(inline=True)
 def step(decode, now):
     """Responses that have left the decode stage become valid."""
     while decode.pipe_head < decode.pipe_tail:

@@ -104,7 +104,7 @@ def hold_head(dependence, warp):
     _update(dependence, warp)
 
 
-@compiled
+@compiled(inline=True)
 def _update(dependence, warp):
     bit = 1 << warp
     nonzero = int(dependence.raised[u(warp)])

@@ -87,7 +87,7 @@ def next_free(execute, now):
     return at
 
 
-@compiled
+@compiled(inline=True)
 def step(sc, kernel, machine, now):
     """The oldest special function reads its operands, if the ports are free."""
     special = sc.execute.special

@@ -41,7 +41,7 @@ def _candidate(sc, machine, greedy, now):
     return policy.first(sc, machine, machine.sm.fetch.policy, room, greedy, now)
 
 
-@compiled
+@compiled(inline=True)
 def step(sc, kernel, machine, greedy, now):
     """Fetch one instruction; True if a hit took the response slot.
 

@@ -116,7 +116,7 @@ def select(sc, kernel, machine, candidates, now):
     return -1
 
 
-@compiled
+@compiled(inline=True)
 def set_head(sc, kernel, machine, warp, now):
     """Note what the warp's next instruction waits for and where it goes."""
     bit = 1 << warp
@@ -167,7 +167,7 @@ def _record(sc, sm, kernel, warp, pc, now):
     return row
 
 
-@compiled
+@compiled(inline=True)
 def _raise_counters(sc, inst, warp, now):
     """Increment the counters that guard the result and the sources."""
     visible = now + COUNTER_VISIBLE
@@ -179,7 +179,7 @@ def _raise_counters(sc, inst, warp, now):
         dependence.mark(sc.dependence, warp, int(inst.read_counter), int(inst.l1tex))
 
 
-@compiled
+@compiled(inline=True)
 def _stall(sc, machine, inst, warp, now):
     """Apply the stall count; a barrier and the gate of a DEPBAR hold the warp as well."""
     if inst.distance > 1 and sc.warps.left[u(warp)] > 1:
@@ -198,7 +198,7 @@ def _stall(sc, machine, inst, warp, now):
         wheel.post(sc.wheel, now, gate_at, wheel.GATE, warp, 0, 0, 0)
 
 
-@compiled
+@compiled(inline=True)
 def _advance(sc, kernel, machine, warp, pc, now):
     """Move to the warp's next dynamic instruction; a taken branch empties the buffer."""
     sc.warps.position[u(warp)] += 1
@@ -219,7 +219,7 @@ def _advance(sc, kernel, machine, warp, pc, now):
     set_head(sc, kernel, machine, warp, now)
 
 
-@compiled
+@compiled(inline=True)
 def _send(sc, kernel, machine, inst, warp, pc, access, event, now):
     """Take the pipe or a place in the queue, and the Issue-to-Control latch."""
     pipe = -1
@@ -239,7 +239,7 @@ def _send(sc, kernel, machine, inst, warp, pc, access, event, now):
     sc.issue.free_at = now + 1 + inst.hold
 
 
-@compiled
+@compiled(inline=True)
 def _issue(sc, sm, kernel, machine, warp, now):
     pc = int(sc.decode.head[u(warp)])
     inst = instruction_at(kernel.program, pc)
@@ -273,7 +273,7 @@ def _issue(sc, sm, kernel, machine, warp, now):
     return pc
 
 
-@compiled
+@compiled(inline=True)
 def step(sc, sm, kernel, machine, now):
     """Issue at most one instruction; returns its PC, or -1."""
     busy, full = readiness.blocked(sc, machine, now)

@@ -103,7 +103,7 @@ def forget(constants, warp):
     constants.stopped &= ~(1 << warp)
 
 
-@compiled
+@compiled(inline=True)
 def step(constants, machine, now):
     """Lines that arrive in this cycle can be used in it."""
     if constants.waiting == 0:

@@ -121,7 +121,7 @@ WAITS = 1
 REFUSED = 2
 
 
-@compiled
+@compiled(inline=True)
 def access(sc, machine, warp, pc):
     """A fetch presents `pc`: HIT, WAITS (a pair is noted), or REFUSED (no room, try again)."""
     l0 = sc.l0i
@@ -213,7 +213,7 @@ def _oldest_arrived(l0, machine, now):
     return oldest
 
 
-@compiled
+@compiled(inline=True)
 def step(sc, machine, now, slot_taken):
     """Arrived lines enter the L0I; one waiting pair takes the response slot if it is free."""
     l0 = sc.l0i

@@ -57,7 +57,7 @@ def _entry_at(memory_queue, machine):
     return max(entry.at + machine.sm.local_unit.issue_to_read, memory_queue.stage_free)
 
 
-@compiled
+@compiled(inline=True)
 def step(sc, kernel, machine, now):
     """The oldest waiting instruction reads its registers and enters the address stage."""
     memory_queue = sc.memory_queue

@@ -43,7 +43,7 @@ def pop(queue):
     queue.head += 1
 
 
-@compiled
+@compiled(inline=True)
 def push(queue, at, warp, pc, access, event):
     """Insert behind all entries that are due no later than `at`."""
     capacity = len(queue.entry)

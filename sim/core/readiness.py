@@ -16,7 +16,7 @@ def ready(sc):
     return int(sc.decode.valid) & ~held
 
 
-@compiled
+@compiled(inline=True)
 def blocked(sc, machine, now):
     """Warps whose next instruction finds its pipe busy, and those that find their queue full."""
     busy = execute.busy(sc.execute, machine, now) | writeback.full(sc, machine)

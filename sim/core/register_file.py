@@ -128,7 +128,7 @@ def reads_after_cache(ports, inst, warp):
     return reads0, reads1
 
 
-@compiled
+@compiled(inline=True)
 def update_cache(ports, inst, warp):
     """Each source read clears its (bank, slot) entry; the reuse bit fills it anew."""
     if ports.n_cached == 0 and inst.reuse == 0:

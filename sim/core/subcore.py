@@ -82,7 +82,7 @@ def launch(sc, kernel, machine, warp, stream, serial, now):
     sc.next_at = min(sc.next_at, now + 1)
 
 
-@compiled
+@compiled(inline=True)
 def _happen(sc, kernel, machine, now):
     """What the wheel holds for this cycle becomes visible."""
     event, stall_end = wheel.vacate(sc.wheel, now)
@@ -155,7 +155,7 @@ def reclaim(sc, warp):
     sc.warps.exited &= ~(1 << warp)
 
 
-@compiled
+@compiled(inline=True)
 def step(sc, sm, kernel, machine, now):
     """One cycle; returns the PC issued, or -1."""
     stalls.catch_up(sc, machine, now)
@@ -177,7 +177,7 @@ def step(sc, sm, kernel, machine, now):
     return issued
 
 
-@compiled
+@compiled(inline=True)
 def _next_at(sc, kernel, machine, issued, now):
     """The next cycle in which a stage has something to do."""
     fetching = int(sc.fetch.room) & ~int(sc.fetch.redirecting)

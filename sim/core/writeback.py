@@ -33,7 +33,7 @@ State = record(
 )
 
 
-@compiled
+@compiled(inline=True)
 def retire(sc, kernel, entry, cycle, now):
     """An instruction is done in `cycle`; its write counter drops so that issue sees it next."""
     warp = int(entry.warp)
@@ -105,7 +105,7 @@ def _give_place_back(sc, inst, cycle, now):
         wheel.post(sc.wheel, now, cycle, wheel.PLACE, 0, inst.result, 0, 0)
 
 
-@compiled
+@compiled(inline=True)
 def _write_fixed(sc, kernel, machine, n_ports, now):
     """Every fixed-latency result that arrived before `now` finds its write cycle, oldest first."""
     results = sc.writeback
@@ -127,7 +127,7 @@ def _write_fixed(sc, kernel, machine, n_ports, now):
         queue.pop(results.fixed)
 
 
-@compiled
+@compiled(inline=True)
 def _write_special(sc, kernel, n_ports, now):
     """The oldest special-function result is written, or tries again in the next cycle."""
     results = sc.writeback
@@ -142,7 +142,7 @@ def _write_special(sc, kernel, n_ports, now):
         queue.pop(results.special)
 
 
-@compiled
+@compiled(inline=True)
 def _write_load(sc, kernel, n_ports, now):
     """The latch of results from the SM writes the registers of one beat when the beat ends."""
     results = sc.writeback

@@ -84,7 +84,7 @@ def _joined(bank, row, at):
     return -1
 
 
-@compiled
+@compiled(inline=True)
 def _transfer(memory, channel, row, at, bursts):
     """Read `bursts` from a row; returns when the first one begins on the bus."""
     bank = channel.bank[u((row ^ row >> 4 ^ row >> 8) % BANKS)]

@@ -89,7 +89,7 @@ def _serve(gpu, machine, s, request):
         outbox.answer(sm_at(gpu.sms, s), at, request.kind, request.id)
 
 
-@compiled
+@compiled(inline=True)
 def _serve_cycle(gpu, machine, s, cycle):
     """Serve what SM `s` asked for in `cycle`; returns the cycle of its next request."""
     out = sm_at(gpu.sms, s).out

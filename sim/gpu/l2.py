@@ -180,7 +180,7 @@ def _fetch(l2, memory, machine, slice_, group, sectors, at):
     return there
 
 
-@compiled
+@compiled(inline=True)
 def _read(l2, memory, machine, slice_, line, sectors, together, at):
     """Look sectors up and fetch what is missing; returns when all are there, hits in cycle `at`."""
     group = line // l2.map.slices
@@ -233,7 +233,7 @@ def _enter(unit, machine, kind, sectors, turns, at):
     return at
 
 
-@compiled
+@compiled(inline=True)
 def serve(l2, memory, machine, port, request):
     """Serve one request; returns the cycle in which its answer reaches the SM."""
     mask, kind = int(request.sectors), int(request.kind)

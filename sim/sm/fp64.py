@@ -32,7 +32,7 @@ def _first(unit):
     return first
 
 
-@compiled
+@compiled(inline=True)
 def step(sm, machine, now):
     """Take one instruction; its result goes to the sub-core's latch of SM results."""
     first = _first(sm.fp64)

@@ -108,7 +108,7 @@ def _forget(l1, way):
     l1.chain[u(before)] = l1.chain[u(way)]
 
 
-@compiled
+@compiled(inline=True)
 def _victim(l1, s, ways):
     """A way for a new line: an empty one, else the oldest with no sector on its way, else -1."""
     if l1.used[u(s)] < ways:
@@ -184,7 +184,7 @@ def expect(l1, way, sectors, number):
         l1.bringer[u(way), u(sector)] = number
 
 
-@compiled
+@compiled(inline=True)
 def complete(l1, number):
     """A request is answered: its sectors are valid if the line is still here."""
     way = find(l1, l1.request_line[u(number)])

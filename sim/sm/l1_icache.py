@@ -86,7 +86,7 @@ def _miss(sm, machine, line, user, epoch, now):
     return True
 
 
-@compiled
+@compiled(inline=True)
 def step(sm, kernel, machine, now):
     """Look up the request that arrives in this cycle."""
     l1i = sm.l1i

@@ -140,7 +140,7 @@ def _way_of(l1, machine, ways, inst, line):
     return way
 
 
-@compiled
+@compiled(inline=True)
 def _load_line(sm, kernel, machine, inst, line, sectors, load, delay, now):
     """Look a line up; returns how many more requests the load waits for."""
     l1 = sm.l1d
@@ -181,7 +181,7 @@ def _wait_or_deliver(sm, kernel, s, entry, load, missing):
     pending.entry = entry
 
 
-@compiled
+@compiled(inline=True)
 def _load(sm, kernel, machine, s, entry, inst, access, delay, now):
     """A read, whose first beat is due in cycle `entry.at` if nothing is missing."""
     load = _take_load(sm.memory)
@@ -224,7 +224,7 @@ def acknowledge(sm, sender, now):
         sc.next_at = min(sc.next_at, now)
 
 
-@compiled
+@compiled(inline=True)
 def _store(sm, kernel, machine, s, warp, inst, access, delay, now):
     """A write goes through to the L2."""
     kind = outbox.REDUCTION if inst.path == REDUCTION else outbox.WRITE
@@ -249,7 +249,7 @@ def _complete(sm, kernel, load):
         _give_load_back(sm.memory, load)
 
 
-@compiled
+@compiled(inline=True)
 def refill(sm, kernel, number, now):
     """The L2 has answered request `number`: its waiting loads may be complete."""
     l1 = sm.l1d
@@ -275,7 +275,7 @@ def _in_shared_memory(inst, access):
     return inst.path != SHARED and access.wavefronts > 0 and access.lines == 0
 
 
-@compiled
+@compiled(inline=True)
 def _grant(sm, kernel, machine, s, now):
     """Take a sub-core's oldest memory instruction."""
     sc = sm.subcores[u(s)]
@@ -368,7 +368,7 @@ def _serve_constants(sm, kernel, machine, now):
         k = l0_vl.arrived(sm.vl, machine, now)
 
 
-@compiled
+@compiled(inline=True)
 def _may_grant(sm, kernel, machine, s, now):
     if sm.memory.waiting_at[u(s)] > now or _table_full(sm, machine, now):
         return False

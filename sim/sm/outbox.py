@@ -63,7 +63,7 @@ def push(sm, at, delay, kind, line, sectors, prefetch, turns, number):
     sm.out.n += 1
 
 
-@compiled
+@compiled(inline=True)
 def answer(sm, at, kind, number):
     """Put an answer into the in box, behind all that arrive no later."""
     box = sm.inbox

@@ -92,7 +92,7 @@ def _reclaim(sc, sm, machine, now):
         warp += 1
 
 
-@compiled
+@compiled(inline=True)
 def _next_at(sm, now):
     """The next cycle in which anything of the SM can change."""
     at = cta.next_at(sm.cta)
