@@ -53,6 +53,7 @@ class RunState:
     execution_cycles: int
     launch_cycles: int
     wall_s: float
+    compiled_s: float  # processor time of the compiled code: what is left is set-up
 
 
 def simulate(
@@ -114,7 +115,9 @@ def simulate(
     length = min(window or machine.gpu.l2.round_trip, machine.gpu.l2.round_trip)
     with ThreadPoolExecutor(threads) as pool:
         run = runner(gpu_array, threads, pool)
+        begin = time.process_time()
         _run(run, gpu, kernel, sm_array, table, length, max_cycles or NEVER, progress)
+        compiled_s = time.process_time() - begin
     return RunState(
         kernel,
         machine,
@@ -129,6 +132,7 @@ def simulate(
         int(whole.execution_cycles(gpu)),
         machine.gpu.launch.latency_cycles,
         time.perf_counter() - start,
+        compiled_s,
     )
 
 

@@ -216,10 +216,10 @@ def this_machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
-def replace_tables(page: Path, tables: Sequence[str]) -> None:
-    """Write tables into the first blocks of code of a page."""
+def replace_tables(page: Path, tables: Sequence[str], first: int = 0) -> None:
+    """Write tables into a page's blocks of code, from block `first` on."""
     parts = page.read_text().split("```\n")
-    for number, table in enumerate(tables):
+    for number, table in enumerate(tables, first):
         parts[2 * number + 1] = f"{table}\n"
     with whole(page) as stream:
         stream.write("```\n".join(parts).encode())

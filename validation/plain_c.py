@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from dataclasses import dataclass
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -21,9 +25,16 @@ from ..sim import engine
 from ..sim.compiled import entry
 from ..sim.core import instruction as core
 from ..sim.gpu import dram, slice_hash
+from ..sim.machine.load import load
 from ..sim.stalls import STATES
+from ..traces.kernel import Kernel
+from .benchmarks import GPU, PAGE, SIZES, ffma, held, replace_tables, this_machine
+from .report import aligned
 
 SOURCES = Path(__file__).parent / "plain"
+BLOCK = 1  # of code in the page, which holds the table
+RUNS = 7
+OPTIONS = ("-O2", "-O3", "-O2 -march=native", "-O3 -march=native")  # numba: as the last
 FLAGS = ("-std=c11", "-D_POSIX_C_SOURCE=199309L", "-flto")
 
 # Columns of an instruction, as `Instruction` in plain.h has them.
@@ -68,11 +79,17 @@ class Outcome:
     states: NDArray[np.int64]  # warp-cycles in each of `stalls.STATES`
     counts: NDArray[np.int64]  # issues and cycles of each PC, shape (instructions, 2)
 
+    def same_as(self, other: Outcome) -> bool:
+        """Whether all but the time agrees."""
+        totals = (self.cycles, self.warp_cycles) == (other.cycles, other.warp_cycles)
+        states = np.array_equal(self.states, other.states)
+        return totals and states and np.array_equal(self.counts, other.counts)
 
-def compile_c(flags: tuple[str, ...], program: Path) -> None:
+
+def compile_c(options: str, program: Path) -> None:
     """Build the C program; raises InputError where the compiler fails."""
     sources = map(str, sorted(SOURCES.glob("*.c")))
-    command = [compiler(), *FLAGS, *flags, "-o", str(program), *sources]
+    command = [compiler(), *FLAGS, *options.split(), "-o", str(program), *sources]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise InputError(f"{' '.join(command)}:\n{done.stderr}")
@@ -170,3 +187,75 @@ def _check(state: engine.RunState) -> None:
         raise InputError(f"{inst.opcode}: the C program has only fixed-latency instructions")
     if record.n_ctas > len(state.sms) * state.occupancy.ctas:
         raise InputError("the C program starts all CTAs at once: use fewer, or more SMs")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Processor time of one kernel in nanoseconds per warp-instruction; medians."""
+
+    name: str
+    sms: int
+    cycles: int
+    engine: float  # set-up and results included
+    compiled: float  # without them
+    c: dict[str, float]  # by the compiler's options
+
+
+def cold(kernel: Kernel) -> Kernel:
+    """The same kernel with empty instruction caches."""
+    return replace(kernel, warm=kernel.warm - {"icache"})
+
+
+def rows(sizes: tuple[int, ...] = SIZES, runs: int = RUNS) -> Iterator[Row]:
+    """Measure engine and C in turn; raises RuntimeError where they do not agree."""
+    with tempfile.TemporaryDirectory() as folder:
+        programs = {options: Path(folder) / f"plain{k}" for k, options in enumerate(OPTIONS)}
+        for options, program in programs.items():
+            compile_c(options, program)
+        for sms in sizes:
+            kernel = held(ffma(sms))
+            yield _measure("ffma", kernel, sms, programs, runs)
+            yield _measure("ffma, cold", cold(kernel), sms, programs, runs)
+
+
+def _measure(name: str, kernel: Kernel, sms: int, programs: dict[str, Path], runs: int) -> Row:
+    machine = load(GPU)
+    state = engine.simulate(kernel, machine, sms)
+    given = input_of(state)
+    seconds: dict[str, list[float]] = {key: [] for key in ("engine", "compiled", *programs)}
+    for _ in range(runs):
+        begin = time.process_time()
+        state = engine.simulate(kernel, machine, sms)
+        seconds["engine"].append(time.process_time() - begin)
+        seconds["compiled"].append(state.compiled_s)
+        for options, program in programs.items():
+            outcome = simulate(program, given)
+            if not outcome.same_as(outcome_of(state)):
+                raise RuntimeError(f"{name} on {sms} SMs: the engine and C do not agree")
+            seconds[options].append(outcome.seconds)
+    ns = {key: 1e9 * median(times) / state.streams.warp_inst for key, times in seconds.items()}
+    whole, compiled = ns.pop("engine"), ns.pop("compiled")
+    return Row(name, sms, state.execution_cycles, whole, compiled, ns)
+
+
+def text(measured: list[Row]) -> str:
+    """A table for people."""
+    columns = ("kernel", "SMs", "cycles", "engine", "compiled", *(f"C {o}" for o in OPTIONS))
+    return aligned(columns, map(_cells, measured))
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    times = (row.engine, row.compiled, *row.c.values())
+    return row.name, str(row.sms), str(row.cycles), *(f"{ns:.0f}" for ns in times)
+
+
+def main() -> None:
+    """Replace the table of the page by one measured here."""
+    measured = text(list(rows()))
+    version = subprocess.run([compiler(), "--version"], capture_output=True, text=True)
+    where = f"{this_machine()}; {version.stdout.splitlines()[0]}"
+    replace_tables(PAGE, [f"{measured.rstrip()}\n\n{where}"], BLOCK)
+
+
+if __name__ == "__main__":
+    main()

@@ -109,6 +109,7 @@ def test_second_run_compiles_nothing(package):
     [
         ("x * FACTOR + 1", "x * FACTOR + 2", 20),  # a constant in the code
         ("FACTOR = 2", "FACTOR = 5", 34),  # a constant of the module
+        ("@compiled\ndef scale", "@compiled(inline=False)\ndef scale", 16),  # how it is called
     ],
 )
 def test_edit_in_another_file_recompiles_what_depends_on_it(package, old, new, result):
