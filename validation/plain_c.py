@@ -148,7 +148,7 @@ def _setting(state: engine.RunState, name: str) -> Any:
 def _numbers(state: engine.RunState) -> dict[str, int]:
     record = state.record
     return (
-        {"n_sms": len(state.sms), "ctas_per_sm": state.occupancy.ctas}
+        {"n_sms": len(state.sms)}
         | {name: _setting(state, name) for name in MACHINE}
         | {"fraction": dram.FRACTION}
         | {name: state.gpu.dram[name] for name in DRAM}

@@ -199,13 +199,13 @@ def code(draw: st.DrawFn, arch: str, warm: str, sizes: tuple[int, int]) -> list[
     return lines
 
 
-def _settings(**choices: list[Any]) -> st.SearchStrategy[dict[str, Any]]:
+def parameters(**choices: list[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
         {}, optional={k.replace("__", "."): st.sampled_from(v) for k, v in choices.items()}
     ).map(lambda found: {f"sm.{name}": value for name, value in found.items()})
 
 
-CORES = _settings(
+CORES = parameters(
     register_file__read_ports=[2, 3],
     register_file__write_ports=[2],
     register_file__read_window=[4, 5],
@@ -219,7 +219,7 @@ CORES = _settings(
     fp64__queue=[1],
     fp64__interval=[5],
 )
-FRONT_ENDS = _settings(
+FRONT_ENDS = parameters(
     fetch__policy=["gto", "lrr"],
     fetch__buffer_entries=[1, 2, 4],
     fetch__redirect_delay=[2],
@@ -233,7 +233,7 @@ FRONT_ENDS = _settings(
     l0_constant__ways=[1],
     l0_constant__stop_cycles=[1, 6],
 )
-SCOREBOARDS = _settings(
+SCOREBOARDS = parameters(
     dependence__consumers=[0, 1, 3],
     dependence__release=["retire"],
     register_file__read_ports=[2],

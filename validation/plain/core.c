@@ -1,7 +1,7 @@
 /* A sub-core: from fetch to write-back. Stages run back to front, so each latch moves once. */
 #include "plain.h"
 
-enum { SLOT_TO_ISSUE = 3, COUNTER_VISIBLE = 2, DONE = -1 };
+enum { DONE = -1 }; /* instead of a counter's number: an instruction has retired */
 
 static int lowest(Mask mask) { return __builtin_ctz(mask); }
 static int max_int(int a, int b) { return a > b ? a : b; }

@@ -1,7 +1,6 @@
 /* Instructions: L0I and stream buffer of a sub-core, the L1I that its SM's sub-cores share. */
 #include "plain.h"
 
-enum { SLOT_TO_ISSUE = 3 };
 enum { FREE, QUEUED, SENT };        /* states of a miss of the L0I */
 enum { FROM_MISS, FROM_STREAM };    /* who brings the line that a pair waits for */
 enum { DEMAND = 0, PREFETCH = SUBCORES }; /* users of the link: sub-core, plus the class */

@@ -22,7 +22,6 @@ int32_t *slice_of;
 
 static const struct { const char *name; int64_t *value; } numbers[] = {
     {"n_sms", &machine.n_sms},
-    {"ctas_per_sm", &machine.ctas_per_sm},
     {"launch.gpu_interval", &machine.gpu_interval},
     {"launch.sm_interval", &machine.sm_interval},
     {"launch.cta_latency", &machine.cta_latency},

@@ -1,9 +1,10 @@
 /*
  * SMs that run kernels of fixed-latency instructions, cycle by cycle, in plain C.
  *
- * The state of an SM and of its sub-cores, the machine's numbers, and the kernel. Stages and
- * conditions are those of warpwise's engine (sim/core, sim/sm, sim/gpu), which has to give the
- * same cycles and the same counts; here every cycle of every sub-core is visited.
+ * Stages, conditions and counts are those of the engine (sim/core, sim/sm, sim/gpu), which has to
+ * find the same. Left out is what such kernels do not use: memory, barriers, special functions,
+ * constants that miss, DEPBAR, scoreboards, tables of events. Every cycle is visited, where the
+ * engine skips those in which nothing can change.
  */
 #ifndef PLAIN_H
 #define PLAIN_H
@@ -19,6 +20,7 @@ enum {
     SLICES = 128, SLICE_MISSES = 256, CHANNELS = 32, DRAM_BANKS = 16, ROWS = 4
 };
 
+enum { SLOT_TO_ISSUE = 3, COUNTER_VISIBLE = 2 }; /* cycles, as in sim/core */
 enum { ALU = 0, FMA = 1, FMA_HEAVY = 2, FP16 = 3 }; /* units with a choice of pipe */
 
 /* What a resident warp does in a cycle; the first that applies. Numbers as in sim/stalls.py. */
@@ -33,7 +35,7 @@ typedef uint32_t Mask; /* one bit a warp */
 static const Cycle NEVER = (Cycle)1 << 60;
 
 typedef struct {
-    int64_t n_sms, ctas_per_sm, gpu_interval, sm_interval, cta_latency;
+    int64_t n_sms, gpu_interval, sm_interval, cta_latency;
     int64_t buffer_entries, recency_cycles, read_ports, write_ports, register_file_cache;
     int64_t fp32_on_integer_pipe, warm_icache;
     int64_t l0i_sets, l0i_ways, line_bytes, l0i_mshrs, l0i_merges, l0i_miss_queue;
