@@ -131,15 +131,14 @@ def reads_after_cache(ports, inst, warp):
 @compiled(inline=True)
 def update_cache(ports, inst, warp):
     """Each source read clears its (bank, slot) entry; the reuse bit fills it anew."""
-    if ports.n_cached == 0 and inst.reuse == 0:
+    n_cached = int(ports.n_cached)
+    if n_cached == 0 and inst.reuse == 0:
         return
     for slot in range(SLOTS):
+        keeps = inst.reuse >> slot & 1
         first = int(inst.source[u(slot)])
         for register in range(first, first + int(inst.source_count[u(slot)])):
             bank = register & 1
-            if ports.cached[u(bank), u(slot)]:
-                ports.cached[u(bank), u(slot)] = 0
-                ports.n_cached -= 1
-            if inst.reuse >> slot & 1:
-                ports.cached[u(bank), u(slot)] = _tag(warp, register)
-                ports.n_cached += 1
+            n_cached += keeps - int(ports.cached[u(bank), u(slot)] != 0)
+            ports.cached[u(bank), u(slot)] = _tag(warp, register) if keeps else 0
+    ports.n_cached = n_cached

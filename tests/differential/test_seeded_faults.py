@@ -129,8 +129,8 @@ FAULTS = [
         "reuse not invalidated",
         register_file,
         "update_cache",
-        "ports.cached[u(bank), u(slot)] = 0",
-        "pass",
+        "if keeps else 0",
+        "if keeps else int(ports.cached[u(bank), u(slot)])",
     ),
     Fault("cached for any warp", register_file, "_tag", "warp * 256 + ", ""),
     Fault(

@@ -237,16 +237,19 @@ static void reads_after_cache(const Subcore *sc, const Instruction *inst, int wa
 
 static void update_cache(Subcore *sc, const Instruction *inst, int warp)
 {
-    if (!machine.register_file_cache || (sc->n_cached == 0 && inst->reuse == 0))
+    int n_cached = sc->n_cached;
+    if (!machine.register_file_cache || (n_cached == 0 && inst->reuse == 0))
         return;
-    for (int slot = 0; slot < SLOTS; slot++)
+    for (int slot = 0; slot < SLOTS; slot++) {
+        int keeps = inst->reuse >> slot & 1;
         for (int k = 0; k < inst->source_count[slot]; k++) {
             int reg = inst->source[slot] + k;
             int32_t *cached = &sc->cached[reg & 1][slot];
-            sc->n_cached -= *cached != 0;
-            *cached = inst->reuse >> slot & 1 ? tag_of(warp, reg) : 0;
-            sc->n_cached += *cached != 0;
+            n_cached += keeps - (*cached != 0);
+            *cached = keeps ? tag_of(warp, reg) : 0;
         }
+    }
+    sc->n_cached = n_cached;
 }
 
 /* -- Allocate and Control -- */
