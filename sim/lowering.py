@@ -329,6 +329,7 @@ def kernel_record(kernel: Kernel, gpu: Gpu, streams: Streams, occupancy: int, l1
     record.pcs = address(streams.pcs)
     record.accesses = address(streams.accesses)
     record.lines = address(streams.lines)
+    record.store_bytes = address(streams.store_bytes)
     record.n_instructions = len(streams.table)
     record.n_ctas = kernel.n_ctas
     record.warps_per_cta = kernel.warps_per_cta

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..compiled import pointer_to, record
-from .limits import BANKS, SLOTS
+from .limits import BANKS, SECTORS, SLOTS
 
 # Routes: which way an instruction takes after Control.
 FIXED = 0  # Allocate, read window, unit
@@ -103,9 +103,13 @@ ACCESS = record(
 
 LINE = record(
     ("line", "i8"),
-    ("sectors", "i2"),
+    ("bytes", "i4"),  # of a store that leaves sectors incomplete: row in the array of them
     ("turns", "i2"),  # of an atomic at the L2: sectors, each as often as lanes share a word
+    ("sectors", "i1"),
+    ("whole", "i1"),  # sectors of which a store writes all bytes
 )
+
+BYTES = record(("of_sector", "u4", SECTORS))  # that a store writes
 
 PC = record(("pc", "i4"))
 CLOCK = record(("cycle", "i8"))
@@ -115,6 +119,7 @@ instruction_at = pointer_to(INSTRUCTION)
 stream_at = pointer_to(STREAM)
 access_at = pointer_to(ACCESS)
 line_at = pointer_to(LINE)
+bytes_at = pointer_to(BYTES)
 pc_at = pointer_to(PC)
 clock_at = pointer_to(CLOCK)
 count_at = pointer_to(COUNT)
@@ -127,6 +132,7 @@ KERNEL = record(
     ("pcs", "i8"),
     ("accesses", "i8"),
     ("lines", "i8"),
+    ("store_bytes", "i8"),
     ("clocks", "i8"),  # 0: not recorded
     ("counts", "i8"),  # issues and cycles per PC
     ("events", "i8"),  # 0: not recorded

@@ -122,7 +122,9 @@ def _enter_stage(unit, machine, inst, wavefronts, begin):
 def _request(sm, inst, line, sectors, kind, turns, load, delay, now):
     number = l1_data.new_request(sm.l1d, line, sectors)
     l1_data.wait_for(sm.l1d, number, load)
-    outbox.push(sm, now, delay, kind, line, sectors, inst.prefetch, turns, number)
+    request = outbox.push(sm, now, delay, kind, line, sectors, number)
+    request.prefetch = inst.prefetch
+    request.turns = turns
     return number
 
 
@@ -225,18 +227,31 @@ def acknowledge(sm, sender, now):
 
 
 @compiled
+def _keep_store(l1, kernel, machine, line):
+    """Leave a store's data in the L1D; sectors of which it writes a part are still missing."""
+    way = l1_data.find(l1, line.line)
+    if way < 0:
+        way = l1_data.allocate(l1, machine, kernel.l1_ways, line.line)
+    if way >= 0:
+        l1_data.fill(l1, way, int(line.whole))
+
+
+@compiled
 def _store(sm, kernel, machine, s, warp, inst, access, delay, now):
     """A write goes through to the L2."""
     kind = outbox.REDUCTION if inst.path == REDUCTION else outbox.WRITE
     sender = _sender(sm, kernel, s, warp, int(access.lines))
     for k in range(access.lines):
         line = line_at(kernel.lines, access.first + k)
-        if not machine.sm.l1d.store_allocates or inst.path != L1_STORE:
-            l1_data.drop_sectors(sm.l1d, line.line, int(line.sectors))
-        elif l1_data.find(sm.l1d, line.line) < 0:
-            l1_data.allocate(sm.l1d, machine, kernel.l1_ways, line.line)
-        sectors, turns = int(line.sectors), int(line.turns)
-        outbox.push(sm, now, delay, kind, line.line, sectors, 1, turns, sender)
+        sectors = int(line.sectors)
+        if machine.sm.l1d.store_allocates and inst.path == L1_STORE:
+            _keep_store(sm.l1d, kernel, machine, line)
+        else:
+            l1_data.drop_sectors(sm.l1d, line.line, sectors)
+        request = outbox.push(sm, now, delay, kind, line.line, sectors, sender)
+        request.turns = line.turns
+        request.whole = line.whole
+        request.bytes = line.bytes
 
 
 @compiled

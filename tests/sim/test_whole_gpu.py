@@ -29,7 +29,7 @@ def read_stream():
 
 def test_stream_of_reads_nears_the_rate_of_the_memory(read_stream):
     """426.7 bytes a cycle, less 2.4 % for refresh, behind the first one's 500 cycles."""
-    read = int(read_stream.gpu.dram.sectors_read) * 32
+    read = int(read_stream.gpu.dram.channel["sectors_read"].sum()) * 32
     assert read == 84 * 6 * 256 * N * 4
     assert read / (read_stream.execution_cycles - 500) == pytest.approx(416, rel=0.02)
 
@@ -37,7 +37,7 @@ def test_stream_of_reads_nears_the_rate_of_the_memory(read_stream):
 def test_few_misses_of_a_slice_limit_the_rate():
     """Four lines of 128 bytes in each of 48 slices, and each takes 239 cycles or more."""
     few = engine.simulate(stream(84), load("rtx_a6000", "ref", {"l2.mshrs": 4}))
-    read = int(few.gpu.dram.sectors_read) * 32
+    read = int(few.gpu.dram.channel["sectors_read"].sum()) * 32
     assert 0.8 < read / (few.execution_cycles - 500) / (4 * 128 * 48 / 239) <= 1
 
 
@@ -89,7 +89,7 @@ def mixed(**options):
 @pytest.mark.parametrize("options", [{"window": 1}, {"window": 50}, {"threads": 2}, {"threads": 3}])
 def test_neither_windows_nor_threads_change_what_sms_share(options):
     one, other = mixed(), mixed(**options)
-    assert int(one.gpu.dram.sectors_written) > 0
+    assert int(one.gpu.dram.channel["sectors_written"].sum()) > 0
     assert other.execution_cycles == one.execution_cycles
     assert other.events.tobytes() == one.events.tobytes()
 
