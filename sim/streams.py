@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..isa.errors import InputError
 from ..isa.program import Access, Space
-from ..traces.kernel import SHARED_WINDOW, WINDOW_BYTES, Kernel, Path
+from ..traces.kernel import SHARED_WINDOW, WINDOW_BYTES, Accesses, Kernel, Path
 from .compiled import allocate, join
 from .core import instruction as core
 from .machine.schema import Gpu
@@ -43,7 +43,7 @@ class Streams:
             warps = kernel.load_cta(number).warps
             placed = [self._place(warp.path) for warp in warps]
             paths += placed
-            accesses.add(placed, [warp.accesses.addresses for warp in warps])
+            accesses.add(placed, [warp.accesses for warp in warps])
         self._uses = np.bincount(paths, minlength=len(self._placed))
         self.streams, clocks = self._streams(np.array(paths))
         self.clocks = np.zeros(clocks, np.int64)
@@ -126,7 +126,7 @@ class _Coalescer:
         self._store_bytes: list[Any] = []
         self._n_lines = 0
         self._n_bytes = 0
-        self._waiting: list[NDArray[Any]] = []  # addresses of a warp
+        self._waiting: list[Accesses] = []
         self._waiting_paths: list[int] = []
         self._n_waiting = 0
         self._data_paths = np.ascontiguousarray(table["path"])
@@ -136,6 +136,7 @@ class _Coalescer:
         self._generic = np.array(generic, bool)
         atomic = [inst.access == Access.ATOMIC for inst in kernel.program.instructions]
         self._passes = np.array(atomic, np.int64) * gpu.sm.data_path.shared_atomic_passes
+        self._copies = np.array(table["copies"], bool)
         l1d = gpu.sm.l1d
         self._geometry = (l1d.sets, l1d.data_banks, l1d.bank_bytes.bit_length() - 1)
         self._rooms = coalescer.rooms()
@@ -144,11 +145,11 @@ class _Coalescer:
         self._least = table["wavefronts"].astype(np.int64)
         self.asked = np.zeros(len(table), ASKED)
 
-    def add(self, paths: list[int], addresses: list[NDArray[Any]]) -> None:
+    def add(self, paths: list[int], accesses: list[Accesses]) -> None:
         """Take the accesses of warps that follow some paths."""
         self._waiting_paths += paths
-        self._waiting += addresses
-        self._n_waiting += sum(map(len, addresses))
+        self._waiting += accesses
+        self._n_waiting += sum(len(a.addresses) for a in accesses)
         if self._n_waiting >= BATCH:
             self._flush()
 
@@ -156,7 +157,7 @@ class _Coalescer:
         """Coalesce what waits, after a check that warps have as many accesses as they execute."""
         if not self._waiting:
             return
-        found = np.array(list(map(len, self._waiting)))
+        found = np.array([len(a.addresses) for a in self._waiting])
         numbers, of_warp = np.unique(self._waiting_paths, return_inverse=True)
         distinct = [self._placed[number] for number in numbers]
         rows = np.array([len(placed.pcs) for placed in distinct])
@@ -171,7 +172,7 @@ class _Coalescer:
             row += np.arange(self._n_waiting)
             masks = np.concatenate([placed.executed for placed in distinct])[row]
             pcs = np.concatenate([placed.pcs for placed in distinct])[row]
-            self._add_rows(np.concatenate(self._waiting), masks, pcs)
+            self._add_rows(np.concatenate([a.addresses for a in self._waiting]), masks, pcs)
         self._waiting, self._waiting_paths = [], []
         self._n_waiting = 0
 
@@ -208,6 +209,11 @@ class _Coalescer:
             lines,
             store_bytes,
         )
+        if self._copies.any():
+            shared = np.concatenate([a.shared for a in self._waiting])
+            coalescer.copied_wavefronts(
+                self._rooms, shared, masks, pcs, self._sizes, self._copies, accesses
+            )
         self._count(pcs, masks, accesses, lines["sectors"][:n])
         accesses["first"] += self._n_lines
         lines["bytes"][:n] += self._n_bytes

@@ -98,7 +98,8 @@ STREAM = record(
 ACCESS = record(
     ("first", "i8"),  # of its lines
     ("lines", "i4"),  # distinct 128-byte lines
-    ("wavefronts", "i4"),  # cycles of the L1 or shared-memory data stage
+    ("wavefronts", "i2"),  # cycles of the L1 or shared-memory data stage
+    ("copied", "i2"),  # the same, of an LDGSTS that writes shared memory
 )
 
 LINE = record(

@@ -329,6 +329,9 @@ class AsyncCopy(Section):
     commit: Literal["group", "wait"] = Field(
         description="LDGDEPBAR closes a group of LDGSTS, or waits until all are done"
     )
+    uses_data_stage: bool = Field(
+        description="an LDGSTS takes cycles of the data stage when it writes to shared memory"
+    )
 
 
 class Sm(Section):

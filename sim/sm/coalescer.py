@@ -296,6 +296,15 @@ def _note_stores(rooms, addresses, mask, size, found, access, lines, store_bytes
 
 
 @entry
+def copied_wavefronts(rooms, addresses, masks, pcs, sizes, copies, accesses):
+    """Note the cycles in which each LDGSTS, at its shared `addresses`, uses the data stage."""
+    for row in range(len(masks)):
+        if copies[pcs[row]]:
+            mask, size = int(masks[row]), sizes[pcs[row]]
+            accesses[row].copied = shared_wavefronts(rooms, addresses[row], mask, size)
+
+
+@entry
 def coalesce(
     rooms, addresses, masks, pcs, paths, sizes, passes, geometry, accesses, lines, store_bytes
 ):

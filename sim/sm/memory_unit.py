@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .. import stalls
 from ..compiled import compiled, lowest, record, u
-from ..core import memory_queue, queue, writeback
+from ..core import async_copy, memory_queue, queue, writeback
 from ..core.instruction import (
     ATOMIC,
     CONSTANT,
@@ -279,9 +279,29 @@ def refill(sm, kernel, number, now):
 
 
 @compiled
-def look(sm, s):
-    """Note what sub-core `s`, which has been visited, has for the arbiter."""
+def _write_copy(sm, kernel, machine, sc, now):
+    """An LDGSTS that has read global memory goes through the data stage to shared memory."""
+    unit, visible = sm.memory, now + 1
+    wavefronts = int(access_at(kernel.accesses, sc.copies.read_access).copied)
+    if machine.sm.async_copy.uses_data_stage and wavefronts:
+        unit.wavefronts += wavefronts
+        unit.stage_free = max(unit.stage_free, visible) + wavefronts * machine.sm.l1d.stage_cycles
+        visible = unit.stage_free
+    async_copy.written(sc, visible, now)
+
+
+@compiled
+def _note_waiting(sm, s):
     sm.memory.waiting_at[u(s)] = memory_queue.grant_at(sm.subcores[u(s)].memory_queue)
+
+
+@compiled
+def look(sm, kernel, machine, s, now):
+    """Note what sub-core `s`, which has been visited, has for the arbiter and the data stage."""
+    sc = sm.subcores[u(s)]
+    if sc.copies.reader != async_copy.NONE:
+        _write_copy(sm, kernel, machine, sc, now)
+    _note_waiting(sm, s)
 
 
 @compiled
@@ -298,7 +318,7 @@ def _grant(sm, kernel, machine, s, now):
         stalls.catch_up(sc, machine, now)
         sc.next_at = now
     entry = memory_queue.take(sc.memory_queue, now)
-    look(sm, s)
+    _note_waiting(sm, s)
     inst = instruction_at(kernel.program, entry.pc)
     unit = sm.memory
     unit.free_at = now + machine.sm.memory_unit.grant_interval

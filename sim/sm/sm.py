@@ -125,7 +125,7 @@ def run(sm, kernel, machine, until, stop_at_release):
             pc = subcore.step(sc, sm, kernel, machine, now)
             l1_icache.look(sm, machine, s)
             fp64.look(sm, s)
-            memory_unit.look(sm, s)
+            memory_unit.look(sm, kernel, machine, s, now)
             if pc >= 0:
                 sm.progress_at = now
                 _synchronise(sc, sm, kernel, machine, pc, now)
