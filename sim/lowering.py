@@ -305,6 +305,7 @@ def _set_memory(row: Any, inst: Instruction, gpu: Gpu) -> None:
         row.per_beat = gpu.sm.data_path.shared_registers_per_beat
     elif inst.access == Access.ASYNC_COPY:
         row.beat = 1
+        row.behind_data = gpu.sm.data_path.async_copy - gpu.sm.data_path.l1
 
 
 def _parameter_bytes(program: Program) -> int:

@@ -84,6 +84,7 @@ INSTRUCTION = record(
     ("grant", "i2"),  # issue to grant, unloaded
     ("wavefronts", "i2"),  # of a conflict-free access; contained in the unloaded latency
     ("first_beat", "i4"),  # grant to first beat of the result, unloaded hit
+    ("behind_data", "i2"),  # what of it is behind the arrival of the last data
     ("beat", "i2"),  # cycles of a beat
     ("per_beat", "i2"),  # registers of a beat
 )

@@ -274,7 +274,9 @@ def refill(sm, kernel, number, now):
         while waiting:
             load = word * l1_data.WORD + lowest(waiting)
             waiting &= waiting - 1
-            sm.memory.pending[u(load)].entry.at = max(sm.memory.pending[u(load)].entry.at, now)
+            entry = sm.memory.pending[u(load)].entry
+            behind = instruction_at(kernel.program, entry.pc).behind_data
+            entry.at = max(entry.at, now + behind)
             _complete(sm, kernel, load)
 
 

@@ -70,6 +70,17 @@ def test_a_write_keeps_others_from_the_data_stage(simulate):
     assert behind.issues("FADD")[0] - behind.issues("LDS")[0] == 24 + left
 
 
+@pytest.mark.parametrize("warm", [WARM, "icache"])
+def test_a_copy_is_read_seven_cycles_later_than_a_load(simulate, warm):
+    """Whether the line is in the L1 or comes from memory (table 2 of the paper: 39 and 32)."""
+    code = "@addr base=0x10000 stride=4 [B------:R-:W0:-:S02] {} ;\n[B0-----:R-:W-:-:S01] NOP ;"
+    load, copy = (
+        simulate(code.format(text), warm=warm)
+        for text in ("LDG.E R8, [R4.64]", "LDGSTS.E [R10], [R4.64]")
+    )
+    assert copy.issues("NOP")[0] - load.issues("NOP")[0] == 7
+
+
 def test_groups_complete_in_order(simulate):
     """The first group's line comes from memory, the second's is in the L1: it has to wait."""
     load = f"@addr base={FAR} stride=16 [B------:R-:W5:-:S02] LDG.E.128 R20, [R4.64] ;\n"
