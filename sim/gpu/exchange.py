@@ -1,4 +1,4 @@
-"""What SMs sent in a window, in the order in which the L2 serves it (engine 3.4)."""
+"""What SMs sent in a window, in the order in which it is served (engine 3.4)."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ entry_at = pointer_to(ENTRY)
 
 
 @compiled
-def _is_mine(request, share, worker, workers):
-    return request.slice // share % workers == worker
+def _server(request, by_gpc):
+    return request.gpc if by_gpc else request.channel
 
 
 @compiled
-def _count(order, sms, n_sms, share, worker, workers, begin):
+def _count(order, sms, n_sms, by_gpc, worker, workers, begin):
     """Note where each cycle's requests begin; returns how many there are."""
     for cycle in range(LONGEST + 1):
         order.first[u(cycle)] = 0
     for s in range(n_sms):
         out = sm_at(sms, s).out
         for k in range(out.n):
-            if _is_mine(out.request[u(k)], share, worker, workers):
+            if _server(out.request[u(k)], by_gpc) % workers == worker:
                 order.first[u(out.request[u(k)].at - begin + 1)] += 1
     for cycle in range(LONGEST):
         order.first[u(cycle + 1)] += order.first[u(cycle)]
@@ -40,16 +40,16 @@ def _count(order, sms, n_sms, share, worker, workers, begin):
 
 
 @compiled
-def sort(order, sms, n_sms, share, worker, workers, begin):
+def sort(order, sms, n_sms, by_gpc, worker, workers, begin):
     """List a worker's requests of the window by (cycle, SM, order within the SM).
 
-    Its are those for slices of every `workers`-th channel, of `share` slices each.
+    Its are those of every `workers`-th GPC, or memory channel.
     """
-    n = _count(order, sms, n_sms, share, worker, workers, begin)
+    n = _count(order, sms, n_sms, by_gpc, worker, workers, begin)
     for s in range(n_sms):
         out = sm_at(sms, s).out
         for k in range(out.n):
-            if _is_mine(out.request[u(k)], share, worker, workers):
+            if _server(out.request[u(k)], by_gpc) % workers == worker:
                 cycle = out.request[u(k)].at - begin
                 entry_at(order.entries, order.first[u(cycle)]).place = s * PLACES + k
                 order.first[u(cycle)] += 1

@@ -41,6 +41,7 @@ GPU = record(
     ("l2", l2.STATE),
     ("dram", dram.STATE),
     ("port", interconnect.PORT, SMS),
+    ("gpc", interconnect.GPC, interconnect.GPCS),
 )
 
 
@@ -67,7 +68,8 @@ def _run_sm(gpu, kernel, machine, s, until, stop_at_release):
     """An SM runs to the end of the window, or until it frees a place; its requests leave."""
     unit = sm_at(gpu.sms, s)
     sm.run(unit, kernel, machine, until, stop_at_release)
-    interconnect.route(gpu.port[u(s)], gpu.l2.map, machine, unit.out)
+    gpc = s % machine.interconnect.gpcs
+    interconnect.leave(gpu.port[u(s)], gpu.l2.map, machine, unit.out, gpc)
 
 
 @compiled
@@ -96,11 +98,20 @@ def _refill(gpu, machine, workers, until, stop_at_release):
 
 
 @compiled
+def _send_share(gpu, machine, worker, workers, begin):
+    """The window's requests of each `workers`-th GPC leave it."""
+    order = order_at(gpu.orders, worker)
+    n = exchange.sort(order, gpu.sms, gpu.n_sms, True, worker, workers, begin)
+    for k in range(n):
+        request = exchange.request(order, gpu.sms, k)
+        interconnect.leave_gpc(gpu.gpc[u(request.gpc)], gpu.l2.map, machine, request)
+
+
+@compiled
 def _serve_share(gpu, machine, worker, workers, begin):
     """The L2 serves the window's requests for each `workers`-th memory channel."""
     kernel, order = kernel_at(gpu.kernel, 0), order_at(gpu.orders, worker)
-    share = machine.l2.slices // machine.dram.channels
-    n = exchange.sort(order, gpu.sms, gpu.n_sms, share, worker, workers, begin)
+    n = exchange.sort(order, gpu.sms, gpu.n_sms, False, worker, workers, begin)
     for k in range(n):
         request = exchange.request(order, gpu.sms, k)
         l2.serve(gpu.l2, gpu.dram, kernel, machine, request)
@@ -142,6 +153,9 @@ def _run_window(gpu, machine, worker, workers, begin, until, patience):
     if refills:
         if worker == 0:
             _refill(gpu, machine, workers, until, stop_at_release)
+        team.meet(gpu.team, worker, workers)
+    if interconnect.is_shared(machine):
+        _send_share(gpu, machine, worker, workers, begin)
         team.meet(gpu.team, worker, workers)
     status = _status(gpu, until, patience)
     _serve_share(gpu, machine, worker, workers, begin)

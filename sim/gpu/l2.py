@@ -266,4 +266,4 @@ def serve(l2, memory, kernel, machine, request):
         there = _read(l2, memory, machine, request, at)
     if outbox.is_atomic(request.kind):
         there = _change(l2, machine, request, there) + machine.l2.atomic_latency
-    request.answer = max(there, request.answer) + machine.l2.round_trip
+    request.answer = max(there, request.answer) + request.late + machine.l2.round_trip

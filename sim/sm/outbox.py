@@ -45,13 +45,16 @@ REQUEST = record(
     ("turns", "i2"),  # of an atomic, at its slice
     ("whole", "i2"),  # sectors of which a store writes all bytes
     ("slice", "i2"),
+    ("gpc", "i2"),
+    ("channel", "i2"),
+    ("late", "i4"),  # cycles that translation of its address adds
 )
 
 REPLY = record(("at", "i8"), ("id", "i4"), ("kind", "i2"))
 
 OUT = record(
     ("n", "i8"),
-    ("routed", "i8"),  # requests that are on their way
+    ("sent", "i8"),  # requests that have left the SM
     ("stores_done", "i8"),  # cycle in which the last store is acknowledged
     ("request", REQUEST, CAPACITY),
 )
@@ -107,4 +110,4 @@ def collect(sm):
             out.stores_done = max(out.stores_done, request.answer)
         if not stores or request.id:
             _deliver(sm.inbox, request.answer, request.kind, request.id)
-    out.n = out.routed = 0
+    out.n = out.sent = 0
