@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,17 +14,19 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
 from ..isa.compiled import compiled, entry, hash_of
 
 __all__ = [
-    "address", "allocate", "compiled", "entry", "join", "lowest", "pointer_to", "popcount",
-    "record", "u",
+    "address", "allocate", "compiled", "entry", "give_way", "join", "load_acquire", "lowest",
+    "pointer_to", "popcount", "record", "store_release", "u",
 ]  # fmt: skip
 
 MAPPED_BYTES = 1 << 22
+GIVES_WAY = "SwitchToThread" if os.name == "nt" else "sched_yield"  # of the system's library
 TEXT = Path(__file__).read_text()  # machine code that uses what is below depends on it
 
 
@@ -111,8 +116,6 @@ def pointer_to(dtype: np.dtype[Any]) -> Any:
         return record_type(types.int64, types.int64), generate
 
     def at(base: int, index: int) -> Any:
-        import ctypes
-
         buffer = (ctypes.c_char * size).from_address(int(base) + int(index) * size)
         return np.frombuffer(memoryview(buffer), dtype).view(np.recarray)[0]
 
@@ -173,4 +176,64 @@ def _popcount(x):
     return lambda x: _population(np.int64(x))
 
 
+@intrinsic
+def _load_acquire(context: Any, address: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+        return builder.load_atomic(pointer, "acquire", 8)
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def _store_release(context: Any, address: Any, value: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+        builder.store_atomic(args[1], pointer, "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
+def _give_way(context: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.IntType(32), [])
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, GIVES_WAY), [])
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+def load_acquire(address: int) -> int:
+    """The 64-bit integer at an address, and with it all that was written before it."""
+    return ctypes.c_int64.from_address(int(address)).value
+
+
+@overload(load_acquire)
+def _load_acquire_overload(address):
+    return lambda address: _load_acquire(np.int64(address))
+
+
+def store_release(address: int, value: int) -> None:
+    """Write a 64-bit integer after all that was written before."""
+    ctypes.c_int64.from_address(int(address)).value = int(value)
+
+
+@overload(store_release)
+def _store_release_overload(address, value):
+    return lambda address, value: _store_release(np.int64(address), np.int64(value))
+
+
+def give_way() -> None:
+    """Let other programs have the core."""
+    time.sleep(0)
+
+
+@overload(give_way)
+def _give_way_overload():
+    return lambda: _give_way()
+
+
 u.digest = lowest.digest = popcount.digest = hash_of(TEXT)  # type: ignore[attr-defined]
+load_acquire.digest = store_release.digest = give_way.digest = hash_of(TEXT)  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from .compiled import address, allocate
 from .core.limits import NEVER, SUBCORES
 from .core.scoreboard import BOARD
 from .gpu import gpu as whole
+from .gpu.exchange import LONGEST
 from .gpu.l2 import SET
 from .lowering import kernel_record, program_table
 from .machine.load import Machine
@@ -94,7 +95,7 @@ def simulate(
     if clock_reads:
         record[0].clocks = address(streams.clocks)
     threads = max(min(threads, n_sms), 1)
-    workers = Workers(record[0], threads, len(table), streams.warp_inst if events else 0)
+    workers = Workers(record[0], threads, n_sms, len(table), streams.warp_inst if events else 0)
     machine_record = to_record(machine.gpu)
     sm_array = allocate(SM, n_sms)
     if log is not None:
@@ -109,10 +110,11 @@ def simulate(
         address(machine_record),
         address(sm_array),
     )
+    gpu.team, gpu.orders = address(workers.team), address(workers.orders)
     gpu.n_sms = n_sms
     gpu.l2.sets, gpu.l2.n_sets = address(l2_sets), len(l2_sets)
     whole.begin_kernel(gpu, follows)
-    length = min(window or machine.gpu.l2.round_trip, machine.gpu.l2.round_trip)
+    length = min(window or LONGEST, machine.gpu.l2.round_trip, LONGEST)
     with ThreadPoolExecutor(threads) as pool:
         run = runner(gpu_array, threads, pool)
         begin = time.process_time()

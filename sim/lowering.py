@@ -305,6 +305,7 @@ def _set_memory(row: Any, inst: Instruction, gpu: Gpu) -> None:
         row.per_beat = gpu.sm.data_path.shared_registers_per_beat
     elif inst.access == Access.ASYNC_COPY:
         row.beat = 1
+        row.behind_data = gpu.sm.data_path.async_copy - gpu.sm.data_path.l1
 
 
 def _parameter_bytes(program: Program) -> int:
@@ -329,6 +330,7 @@ def kernel_record(kernel: Kernel, gpu: Gpu, streams: Streams, occupancy: int, l1
     record.pcs = address(streams.pcs)
     record.accesses = address(streams.accesses)
     record.lines = address(streams.lines)
+    record.store_bytes = address(streams.store_bytes)
     record.n_instructions = len(streams.table)
     record.n_ctas = kernel.n_ctas
     record.warps_per_cta = kernel.warps_per_cta

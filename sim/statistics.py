@@ -115,7 +115,7 @@ def _copies(state: engine.RunState, pipe: str) -> int:
 
 
 def _memory(state: engine.RunState, duration: float) -> dict[str, float]:
-    l1, l2, dram = state.sms["l1d"], state.gpu.l2, state.gpu.dram
+    l1, l2, dram = state.sms["l1d"], state.gpu.l2.slices, state.gpu.dram.channel
     sector = state.machine.gpu.sm.l1d.sector_bytes
     asked = state.streams.asked
     loads = asked[_instructions_that(state, Access.LOAD, Space.GLOBAL, Space.GENERIC)]
@@ -129,13 +129,13 @@ def _memory(state: engine.RunState, duration: float) -> dict[str, float]:
         "l1_wavefronts": int(state.sms["memory"]["wavefronts"].sum()),
         "shared_wavefronts": int(shared["wavefronts"].sum()),
         "shared_conflicts": int(shared["conflicts"].sum()),
-        "l2_sectors": int(l2.sector_accesses),
-        "l2_sectors_from_l1_rd": int(l2.sectors_of[outbox.READ]),
-        "l2_sectors_from_l1_wr": int(l2.sectors_of[outbox.WRITE]),
-        "l2_hit_rate": _percent(l2.sector_hits, l2.sector_accesses),
-        "l2_bytes_per_s": 1e9 * int(l2.sector_accesses) * sector / duration,
-        "dram_read": int(dram.sectors_read) * sector,
-        "dram_write": int(dram.sectors_written) * sector,
+        "l2_sectors": int(l2["sector_accesses"].sum()),
+        "l2_sectors_from_l1_rd": int(l2["sectors_of"][:, outbox.READ].sum()),
+        "l2_sectors_from_l1_wr": int(l2["sectors_of"][:, outbox.WRITE].sum()),
+        "l2_hit_rate": _percent(l2["sector_hits"].sum(), l2["sector_accesses"].sum()),
+        "l2_bytes_per_s": 1e9 * int(l2["sector_accesses"].sum()) * sector / duration,
+        "dram_read": int(dram["sectors_read"].sum()) * sector,
+        "dram_write": int(dram["sectors_written"].sum()) * sector,
     }
 
 
@@ -153,7 +153,8 @@ def _speed_of_light(state: engine.RunState, cycles: int, duration: float) -> dic
     pipes = dict(_busy(state, cycles * sms))
     memory_unit = pipes.pop("pipe_lsu_busy")
     wavefronts = int(state.sms["memory"]["wavefronts"].sum()) * gpu.sm.l1d.stage_cycles
-    bursts = int(state.gpu.dram.sectors_read) + int(state.gpu.dram.sectors_written)
+    memory = state.gpu.dram.channel
+    bursts = int((memory["sectors_read"] + memory["sectors_written"]).sum())
     clocks = duration * gpu.clock.dram_mhz / 1e3
     dram = _percent(bursts * gpu.dram.burst_clocks, clocks * gpu.dram.channels)
     return {
@@ -161,7 +162,7 @@ def _speed_of_light(state: engine.RunState, cycles: int, duration: float) -> dic
         "sol_mem": max(
             memory_unit,
             _percent(wavefronts, cycles * sms),
-            _percent(state.gpu.l2.sector_accesses, cycles * gpu.l2.slices),
+            _percent(state.gpu.l2.slices["sector_accesses"].sum(), cycles * gpu.l2.slices),
             dram,
         ),
         "sol_dram": dram,

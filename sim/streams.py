@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..isa.errors import InputError
 from ..isa.program import Access, Space
-from ..traces.kernel import SHARED_WINDOW, WINDOW_BYTES, Kernel, Path, Warp
+from ..traces.kernel import SHARED_WINDOW, WINDOW_BYTES, Accesses, Kernel, Path
 from .compiled import allocate, join
 from .core import instruction as core
 from .machine.schema import Gpu
@@ -37,18 +37,18 @@ class Streams:
         self.table = table
         self._numbers: dict[int, int] = {}  # of the paths, by identity
         self._placed: list[_Placed] = []
-        accesses = _Coalescer(kernel, gpu, table)
-        paths = []
+        accesses = _Coalescer(kernel, gpu, table, self._placed)
+        paths: list[int] = []
         for number in range(kernel.n_ctas):
-            for warp in kernel.load_cta(number).warps:
-                path = self._place(warp.path)
-                paths.append(path)
-                accesses.add(warp, self._placed[path])
+            warps = kernel.load_cta(number).warps
+            placed = [self._place(warp.path) for warp in warps]
+            paths += placed
+            accesses.add(placed, [warp.accesses for warp in warps])
         self._uses = np.bincount(paths, minlength=len(self._placed))
         self.streams, clocks = self._streams(np.array(paths))
         self.clocks = np.zeros(clocks, np.int64)
         self.pcs = np.concatenate([p.path.pcs for p in self._placed]).astype(np.int32)
-        self.accesses, self.lines = accesses.arrays()
+        self.accesses, self.lines, self.store_bytes = accesses.arrays()
         self.asked = accesses.asked  # per static instruction
 
     def _place(self, path: Path) -> int:
@@ -114,14 +114,20 @@ def _begins(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 class _Coalescer:
-    """Collects the coalesced accesses of one warp after another."""
+    """Collects the coalesced accesses of one CTA after another, whose paths are in `placed`."""
 
-    def __init__(self, kernel: Kernel, gpu: Gpu, table: NDArray[Any]) -> None:
+    def __init__(
+        self, kernel: Kernel, gpu: Gpu, table: NDArray[Any], placed: list[_Placed]
+    ) -> None:
         self._name = kernel.name
+        self._placed = placed
         self._accesses: list[Any] = []
         self._lines: list[Any] = []
+        self._store_bytes: list[Any] = []
         self._n_lines = 0
-        self._waiting: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
+        self._n_bytes = 0
+        self._waiting: list[Accesses] = []
+        self._waiting_paths: list[int] = []
         self._n_waiting = 0
         self._data_paths = np.ascontiguousarray(table["path"])
         widths = [inst.width for inst in kernel.program.instructions]
@@ -130,31 +136,44 @@ class _Coalescer:
         self._generic = np.array(generic, bool)
         atomic = [inst.access == Access.ATOMIC for inst in kernel.program.instructions]
         self._passes = np.array(atomic, np.int64) * gpu.sm.data_path.shared_atomic_passes
+        self._copies = np.array(table["copies"], bool)
         l1d = gpu.sm.l1d
         self._geometry = (l1d.sets, l1d.data_banks, l1d.bank_bytes.bit_length() - 1)
         self._rooms = coalescer.rooms()
+        self._found_lines = allocate(core.LINE, 0)
+        self._found_bytes = allocate(core.BYTES, 0)
         self._least = table["wavefronts"].astype(np.int64)
         self.asked = np.zeros(len(table), ASKED)
 
-    def add(self, warp: Warp, placed: _Placed) -> None:
-        """Take the accesses of a warp, after a check that there are as many as it executes."""
-        addresses = warp.accesses.addresses
-        if len(addresses) != len(placed.pcs):
-            raise InputError(
-                f"kernel {self._name}: a warp has addresses for {len(addresses)} memory "
-                f"instructions and executes {len(placed.pcs)}; record the trace again"
-            )
-        self._waiting.append((addresses, placed.executed, placed.pcs))
-        self._n_waiting += len(addresses)
+    def add(self, paths: list[int], accesses: list[Accesses]) -> None:
+        """Take the accesses of warps that follow some paths."""
+        self._waiting_paths += paths
+        self._waiting += accesses
+        self._n_waiting += sum(len(a.addresses) for a in accesses)
         if self._n_waiting >= BATCH:
             self._flush()
 
     def _flush(self) -> None:
-        """Coalesce what waits."""
+        """Coalesce what waits, after a check that warps have as many accesses as they execute."""
+        if not self._waiting:
+            return
+        found = np.array([len(a.addresses) for a in self._waiting])
+        numbers, of_warp = np.unique(self._waiting_paths, return_inverse=True)
+        distinct = [self._placed[number] for number in numbers]
+        rows = np.array([len(placed.pcs) for placed in distinct])
+        expected = rows[of_warp]
+        if wrong := np.flatnonzero(found != expected).tolist():
+            raise InputError(
+                f"kernel {self._name}: a warp has addresses for {found[wrong[0]]} memory "
+                f"instructions and executes {expected[wrong[0]]}; record the trace again"
+            )
         if self._n_waiting:
-            addresses, masks, pcs = zip(*self._waiting, strict=True)
-            self._add_rows(np.concatenate(addresses), np.concatenate(masks), np.concatenate(pcs))
-        self._waiting = []
+            row = np.repeat(_begins(rows)[of_warp] - _begins(found), found)
+            row += np.arange(self._n_waiting)
+            masks = np.concatenate([placed.executed for placed in distinct])[row]
+            pcs = np.concatenate([placed.pcs for placed in distinct])[row]
+            self._add_rows(np.concatenate([a.addresses for a in self._waiting]), masks, pcs)
+        self._waiting, self._waiting_paths = [], []
         self._n_waiting = 0
 
     def _paths(
@@ -172,9 +191,12 @@ class _Coalescer:
         self, addresses: NDArray[np.int64], masks: NDArray[np.uint32], pcs: NDArray[np.uint32]
     ) -> None:
         accesses = allocate(core.ACCESS, len(pcs))
-        most = 2 * int(np.bitwise_count(masks).astype(np.int64).sum())  # two sectors a lane
-        lines = allocate(core.LINE, most)
-        n = coalescer.coalesce(
+        most = 2 * int(np.bitwise_count(masks).sum(dtype=np.int64))  # two sectors a lane
+        if len(self._found_lines) < most:
+            self._found_lines = allocate(core.LINE, most)
+            self._found_bytes = allocate(core.BYTES, most)
+        lines, store_bytes = self._found_lines, self._found_bytes
+        n, n_bytes = coalescer.coalesce(
             self._rooms,
             addresses,
             masks,
@@ -185,12 +207,21 @@ class _Coalescer:
             self._geometry,
             accesses,
             lines,
+            store_bytes,
         )
+        if self._copies.any():
+            shared = np.concatenate([a.shared for a in self._waiting])
+            coalescer.copied_wavefronts(
+                self._rooms, shared, masks, pcs, self._sizes, self._copies, accesses
+            )
         self._count(pcs, masks, accesses, lines["sectors"][:n])
         accesses["first"] += self._n_lines
+        lines["bytes"][:n] += self._n_bytes
         self._accesses.append(accesses)
         self._lines.append(lines[:n].copy())
+        self._store_bytes.append(store_bytes[:n_bytes].copy())
         self._n_lines += n
+        self._n_bytes += n_bytes
 
     def _count(
         self, pcs: NDArray[np.uint32], masks: NDArray[np.uint32], accesses: Any, sectors: Any
@@ -207,7 +238,11 @@ class _Coalescer:
         for name, values in counts.items():
             self.asked[name] += np.bincount(pcs, values, len(self.asked)).astype(np.int64)
 
-    def arrays(self) -> tuple[Any, Any]:
-        """All accesses and all their lines."""
+    def arrays(self) -> tuple[Any, Any, Any]:
+        """All accesses, all their lines, and the bytes of stores that leave sectors incomplete."""
         self._flush()
-        return join(core.ACCESS, self._accesses), join(core.LINE, self._lines)
+        return (
+            join(core.ACCESS, self._accesses),
+            join(core.LINE, self._lines),
+            join(core.BYTES, self._store_bytes),
+        )

@@ -12,15 +12,23 @@ from .compiled import address, allocate, join
 from .core.instruction import COUNT, KERNEL
 from .events import EVENT
 from .gpu import gpu as whole
+from .gpu.exchange import ENTRY, ORDER
+from .gpu.team import MEMBER
+from .sm.outbox import CAPACITY
 
 # Windows, cycles of a window, last cycle, patience -> how it ended.
 Runner = Callable[[int, int, int, int], int]
 
 
 class Workers:
-    """The kernel's record once for each thread, with counters and recorded events of its own."""
+    """What each thread has of its own: the kernel's record, counters, events, and room to sort."""
 
-    def __init__(self, record: Any, threads: int, instructions: int, events: int) -> None:
+    def __init__(self, record: Any, threads: int, sms: int, instructions: int, events: int) -> None:
+        self.team = allocate(MEMBER, threads)
+        self.orders = allocate(ORDER, threads)
+        self._entries = allocate(ENTRY, threads * sms * CAPACITY)
+        for worker, order in enumerate(self.orders):
+            order.entries = address(self._entries[worker * sms * CAPACITY :])
         self.kernels = allocate(KERNEL, threads)
         self.kernels[:] = record
         self._counts = [allocate(COUNT, instructions) for _ in range(threads)]
@@ -47,22 +55,13 @@ class Workers:
 
 
 def runner(gpu_array: Any, threads: int, pool: ThreadPoolExecutor) -> Runner:
-    """Like `gpu.run` on `gpu_array`, on as many threads; the result is the same."""
-    if threads == 1:
-        return lambda *limits: int(whole.run(gpu_array, *limits))
+    """`gpu.run` on `gpu_array` by as many workers, the first one in this thread."""
 
-    def run(windows: int, window: int, max_cycle: int, patience: int) -> int:
-        for _ in range(windows):
-            until = min(int(gpu_array[0].now) + window, max_cycle)
-            shares = [
-                pool.submit(whole.run_share, gpu_array, worker, threads, until)
-                for worker in range(threads)
-            ]
-            for share in shares:
-                share.result()
-            status = int(whole.end_window(gpu_array, threads, until, patience))
-            if status != whole.RUNNING or until == max_cycle:
-                return status
-        return whole.RUNNING
+    def run(*limits: int) -> int:
+        others = [pool.submit(whole.run, gpu_array, n, threads, *limits) for n in range(1, threads)]
+        status = int(whole.run(gpu_array, 0, threads, *limits))
+        for other in others:
+            other.result()
+        return status
 
     return run

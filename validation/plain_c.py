@@ -66,6 +66,8 @@ CHOICES = {
     "sm.result_queue.reserve": False,
     "sm.pipes.finish_conflict": False,
     "sm.pipes.fp16_pipe": False,
+    "interconnect.gpc_bytes": 0,
+    "translation.miss_cycles": 0,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..compiled import pointer_to, record
-from .limits import BANKS, SLOTS
+from .limits import BANKS, SECTORS, SLOTS
 
 # Routes: which way an instruction takes after Control.
 FIXED = 0  # Allocate, read window, unit
@@ -84,6 +84,7 @@ INSTRUCTION = record(
     ("grant", "i2"),  # issue to grant, unloaded
     ("wavefronts", "i2"),  # of a conflict-free access; contained in the unloaded latency
     ("first_beat", "i4"),  # grant to first beat of the result, unloaded hit
+    ("behind_data", "i2"),  # what of it is behind the arrival of the last data
     ("beat", "i2"),  # cycles of a beat
     ("per_beat", "i2"),  # registers of a beat
 )
@@ -98,14 +99,19 @@ STREAM = record(
 ACCESS = record(
     ("first", "i8"),  # of its lines
     ("lines", "i4"),  # distinct 128-byte lines
-    ("wavefronts", "i4"),  # cycles of the L1 or shared-memory data stage
+    ("wavefronts", "i2"),  # cycles of the L1 or shared-memory data stage
+    ("copied", "i2"),  # the same, of an LDGSTS that writes shared memory
 )
 
 LINE = record(
     ("line", "i8"),
-    ("sectors", "i2"),
+    ("bytes", "i4"),  # of a store that leaves sectors incomplete: row in the array of them
     ("turns", "i2"),  # of an atomic at the L2: sectors, each as often as lanes share a word
+    ("sectors", "i1"),
+    ("whole", "i1"),  # sectors of which a store writes all bytes
 )
+
+BYTES = record(("of_sector", "u4", SECTORS))  # that a store writes
 
 PC = record(("pc", "i4"))
 CLOCK = record(("cycle", "i8"))
@@ -115,6 +121,7 @@ instruction_at = pointer_to(INSTRUCTION)
 stream_at = pointer_to(STREAM)
 access_at = pointer_to(ACCESS)
 line_at = pointer_to(LINE)
+bytes_at = pointer_to(BYTES)
 pc_at = pointer_to(PC)
 clock_at = pointer_to(CLOCK)
 count_at = pointer_to(COUNT)
@@ -127,6 +134,7 @@ KERNEL = record(
     ("pcs", "i8"),
     ("accesses", "i8"),
     ("lines", "i8"),
+    ("store_bytes", "i8"),
     ("clocks", "i8"),  # 0: not recorded
     ("counts", "i8"),  # issues and cycles per PC
     ("events", "i8"),  # 0: not recorded

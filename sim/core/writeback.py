@@ -44,7 +44,7 @@ def retire(sc, kernel, entry, cycle, now):
     inst = instruction_at(kernel.program, entry.pc)
     visible = max(cycle, now) + 1
     if inst.copies:
-        async_copy.done(sc, warp, entry.access, visible, now)
+        async_copy.read(sc.copies, warp, entry.access)
     if inst.write_counter >= 0:
         counter = int(inst.write_counter)
         wheel.post(sc.wheel, now, visible, wheel.COUNTER, warp, counter, -1, entry.pc)

@@ -46,18 +46,18 @@ def earliest_release(sms, n_sms, last_sm):
     best_at = NEVER
     for k in range(n_sms):
         s = (last_sm + 1 + k) % n_sms
-        sm = sm_at(sms, s)
-        if sm.cta.released and sm.cta.released_at < best_at:
+        at = cta.released_at(sm_at(sms, s).cta)
+        if at < best_at:
             best = s
-            best_at = sm.cta.released_at
+            best_at = at
     return best
 
 
 @compiled
 def refill(dispatch, sm, kernel, machine):
-    """Give a new CTA to each place that `sm` has freed, which takes a while."""
-    while sm.cta.released and dispatch.next_cta < kernel.n_ctas:
-        sm.cta.released -= 1
-        _give(dispatch, sm, machine, sm.cta.released_at + machine.launch.refill_latency)
-        cta.launch_due(sm, kernel, machine, sm.cta.released_at)
-    sm.cta.released = 0
+    """Give a new CTA to each place that `sm` has freed first, which takes a while."""
+    at = cta.released_at(sm.cta)
+    while cta.released_at(sm.cta) == at and dispatch.next_cta < kernel.n_ctas:
+        cta.take_release(sm.cta)
+        _give(dispatch, sm, machine, at + machine.launch.refill_latency)
+        cta.launch_due(sm, kernel, machine, at)

@@ -28,6 +28,8 @@ BANK = record(
 )
 
 CHANNEL = record(
+    ("sectors_read", "i8"),
+    ("sectors_written", "i8"),
     ("bus_free", "i8"),
     ("activate_free", "i8"),  # from when it may open another row
     ("waiting_writes", "i8"),  # sectors
@@ -37,8 +39,6 @@ CHANNEL = record(
 )
 
 STATE = record(
-    ("sectors_read", "i8"),
-    ("sectors_written", "i8"),
     ("burst", "i8"),  # times, in fractions of a core cycle
     ("activate", "i8"),
     ("column", "i8"),
@@ -116,9 +116,10 @@ def read(memory, machine, slice_, group, sectors, at):
     """Fetch `sectors` of a slice's line, asked for in cycle `at`; returns the cycles it adds."""
     c, row = _place(machine, slice_, group)
     bursts = popcount(sectors)
-    memory.sectors_read += bursts
+    channel = memory.channel[u(c)]
+    channel.sectors_read += bursts
     arrives = at * FRACTION
-    begin_ = _transfer(memory, memory.channel[u(c)], row, arrives, bursts)
+    begin_ = _transfer(memory, channel, row, arrives, bursts)
     unloaded = arrives + memory.activate + memory.column
     return max(machine.dram.latency - (unloaded - begin_) // FRACTION, 0)
 
@@ -129,7 +130,7 @@ def write(memory, machine, slice_, sectors, at):
     c = slice_ // (machine.l2.slices // machine.dram.channels)
     channel = memory.channel[u(c)]
     channel.waiting_writes += popcount(sectors)
-    memory.sectors_written += popcount(sectors)
+    channel.sectors_written += popcount(sectors)
     at = max(at, channel.written_from // FRACTION)
     if channel.waiting_writes >= machine.dram.write_batch:
         turns = memory.turnaround if channel.reads else 0

@@ -3,20 +3,24 @@
 A window is as long as the shortest round trip from an SM to the L2, so an answer never falls into
 the window of its request, and an SM can run a window alone. Requests are served in order of
 (cycle, SM, order within the SM).
+
+Any number of workers share the work, each in a thread of its own: each runs some of the SMs, then
+serves some of the memory channels with their slices. Nothing that one of them changes in such a
+phase concerns another, so the results are those of one worker.
 """
 
 from __future__ import annotations
 
 from ..compiled import compiled, entry, pointer_to, record, u
 from ..core.instruction import CONSTANTS, KERNEL
-from ..core.limits import NEVER
 from ..machine.record import MACHINE
 from ..sm import outbox, sm
-from . import dispatch, dram, interconnect, l2, slice_hash
+from . import dispatch, dram, exchange, interconnect, l2, slice_hash, team
 from .dispatch import sm_at
 
 kernel_at = pointer_to(KERNEL)
 machine_at = pointer_to(MACHINE)
+order_at = pointer_to(exchange.ORDER)
 
 # How a call of `run` ends.
 RUNNING = 0
@@ -26,18 +30,18 @@ STILL = 2  # no warp has issued or left for too long
 SMS = 256
 
 GPU = record(
-    ("kernel", "i8"),  # addresses; the kernel's record once for each thread
+    ("kernel", "i8"),  # addresses; the kernel's record once for each worker
     ("machine", "i8"),
     ("sms", "i8"),
+    ("team", "i8"),
+    ("orders", "i8"),  # once for each worker
     ("n_sms", "i8"),
     ("now", "i8"),  # first cycle of the next window
-    ("stores_done", "i8"),  # cycle in which the last store is acknowledged
     ("dispatch", dispatch.STATE),
     ("l2", l2.STATE),
     ("dram", dram.STATE),
     ("port", interconnect.PORT, SMS),
-    ("cursor", "i8", SMS),  # next request of each SM, while a window is served
-    ("sender", "i8", SMS),  # SMs that have requests in the window, in order
+    ("gpc", interconnect.GPC, interconnect.GPCS),
 )
 
 
@@ -60,71 +64,57 @@ def begin_kernel(gpu, follows):
 
 
 @compiled
-def _run_share(gpu, machine, worker, workers, until):
-    """Each `workers`-th SM runs to the end of the window, or until it frees a place."""
+def _run_sm(gpu, kernel, machine, s, until, stop_at_release):
+    """An SM runs to the end of the window, or until it frees a place; its requests leave."""
+    unit = sm_at(gpu.sms, s)
+    sm.run(unit, kernel, machine, until, stop_at_release)
+    gpc = s % machine.interconnect.gpcs
+    interconnect.leave(gpu.port[u(s)], gpu.l2.map, machine, unit.out, gpc)
+
+
+@compiled
+def _run_share(gpu, machine, worker, workers, until, stop_at_release):
+    """Each `workers`-th SM takes the answers of the last window and runs this one."""
     kernel = kernel_at(gpu.kernel, worker)
     for s in range(worker, gpu.n_sms, workers):
-        sm.run(sm_at(gpu.sms, s), kernel, machine, until, gpu.dispatch.next_cta < kernel.n_ctas)
+        outbox.collect(sm_at(gpu.sms, s))
+        _run_sm(gpu, kernel, machine, s, until, stop_at_release)
 
 
 @compiled
-def _refill(gpu, machine, workers, until):
-    """Freed places are refilled in order of time, and their SMs run on."""
+def _refill(gpu, machine, workers, until, stop_at_release):
+    """Freed places are refilled in order of time; SMs that had stopped for it run on."""
+    n_ctas = kernel_at(gpu.kernel, 0).n_ctas
     s = dispatch.earliest_release(gpu.sms, gpu.n_sms, gpu.dispatch.last_sm)
-    while s >= 0:
+    while s >= 0 and gpu.dispatch.next_cta < n_ctas:
         kernel = kernel_at(gpu.kernel, s % workers)
-        unit = sm_at(gpu.sms, s)
-        dispatch.refill(gpu.dispatch, unit, kernel, machine)
-        sm.run(unit, kernel, machine, until, gpu.dispatch.next_cta < kernel.n_ctas)
+        dispatch.refill(gpu.dispatch, sm_at(gpu.sms, s), kernel, machine)
+        if stop_at_release:
+            _run_sm(gpu, kernel, machine, s, until, gpu.dispatch.next_cta < n_ctas)
         s = dispatch.earliest_release(gpu.sms, gpu.n_sms, gpu.dispatch.last_sm)
+    if stop_at_release:
+        for s in range(gpu.n_sms):
+            _run_sm(gpu, kernel_at(gpu.kernel, s % workers), machine, s, until, False)
 
 
 @compiled
-def _serve(gpu, machine, s, request):
-    at = l2.serve(gpu.l2, gpu.dram, machine, gpu.port[u(s)], request)
-    stores = outbox.is_store(request.kind)
-    if stores:
-        gpu.stores_done = max(gpu.stores_done, at)
-    if not stores or request.id:
-        outbox.answer(sm_at(gpu.sms, s), at, request.kind, request.id)
-
-
-@compiled(inline=True)
-def _serve_cycle(gpu, machine, s, cycle):
-    """Serve what SM `s` asked for in `cycle`; returns the cycle of its next request."""
-    out = sm_at(gpu.sms, s).out
-    k = gpu.cursor[u(s)]
-    while k < out.n and out.request[u(k)].at == cycle:
-        _serve(gpu, machine, s, out.request[u(k)])
-        k += 1
-    gpu.cursor[u(s)] = k
-    return out.request[u(k)].at if k < out.n else NEVER
+def _send_share(gpu, machine, worker, workers, begin):
+    """The window's requests of each `workers`-th GPC leave it."""
+    order = order_at(gpu.orders, worker)
+    n = exchange.sort(order, gpu.sms, gpu.n_sms, True, worker, workers, begin)
+    for k in range(n):
+        request = exchange.request(order, gpu.sms, k)
+        interconnect.leave_gpc(gpu.gpc[u(request.gpc)], gpu.l2.map, machine, request)
 
 
 @compiled
-def _senders(gpu):
-    """List the SMs that have requests; returns how many."""
-    n = 0
-    for s in range(gpu.n_sms):
-        gpu.cursor[u(s)] = 0
-        if sm_at(gpu.sms, s).out.n:
-            gpu.sender[u(n)] = s
-            n += 1
-    return n
-
-
-@compiled
-def _serve_window(gpu, machine, begin):
-    """The L2 serves the window's requests in order of (cycle, SM, order within the SM)."""
-    senders = _senders(gpu)
-    cycle = begin
-    while senders and cycle < NEVER:
-        next_cycle = NEVER
-        for k in range(senders):
-            next_cycle = min(next_cycle, _serve_cycle(gpu, machine, gpu.sender[u(k)], cycle))
-        cycle = next_cycle
-    for k in range(senders):
-        sm_at(gpu.sms, gpu.sender[u(k)]).out.n = 0
+def _serve_share(gpu, machine, worker, workers, begin):
+    """The L2 serves the window's requests for each `workers`-th memory channel."""
+    kernel, order = kernel_at(gpu.kernel, 0), order_at(gpu.orders, worker)
+    n = exchange.sort(order, gpu.sms, gpu.n_sms, False, worker, workers, begin)
+    for k in range(n):
+        request = exchange.request(order, gpu.sms, k)
+        l2.serve(gpu.l2, gpu.dram, kernel, machine, request)
 
 
 @compiled
@@ -138,52 +128,54 @@ def _finished(gpu, kernel):
 
 
 @compiled
-def _status(gpu, kernel, patience):
+def _status(gpu, until, patience):
     last = 0
     for s in range(gpu.n_sms):
         last = max(last, sm_at(gpu.sms, s).progress_at)
-    if _finished(gpu, kernel):
+    if _finished(gpu, kernel_at(gpu.kernel, 0)):
         return DONE
-    if gpu.now - last > patience:
+    if until - last > patience:
         return STILL
     return RUNNING
 
 
 @compiled
-def _end_window(gpu, machine, workers, until, patience):
-    """What needs all SMs: refill them, serve what they sent, and see how far they are."""
-    _refill(gpu, machine, workers, until)
-    _serve_window(gpu, machine, gpu.now)
-    gpu.now = until
-    return _status(gpu, kernel_at(gpu.kernel, 0), patience)
+def _run_window(gpu, machine, worker, workers, begin, until, patience):
+    """One worker's part of a window, from barrier to barrier; returns how far the kernel is.
+
+    A place that is refilled late enough is handed out when all SMs have run.
+    """
+    refills = gpu.dispatch.next_cta < kernel_at(gpu.kernel, 0).n_ctas
+    latency = machine.launch.refill_latency + machine.launch.cta_latency
+    stop_at_release = refills and latency < until - begin
+    _run_share(gpu, machine, worker, workers, until, stop_at_release)
+    team.meet(gpu.team, worker, workers)
+    if refills:
+        if worker == 0:
+            _refill(gpu, machine, workers, until, stop_at_release)
+        team.meet(gpu.team, worker, workers)
+    if interconnect.is_shared(machine):
+        _send_share(gpu, machine, worker, workers, begin)
+        team.meet(gpu.team, worker, workers)
+    status = _status(gpu, until, patience)
+    _serve_share(gpu, machine, worker, workers, begin)
+    team.meet(gpu.team, worker, workers)
+    return status
 
 
 @entry
-def run_share(gpu_array, worker, workers, until):
-    """One thread's part of a window that ends at `until`."""
+def run(gpu_array, worker, workers, windows, window, max_cycle, patience):
+    """Simulate up to `windows` windows, not beyond `max_cycle`, together with the other workers."""
     gpu = gpu_array[0]
-    _run_share(gpu, machine_at(gpu.machine, 0), worker, workers, until)
-
-
-@entry
-def end_window(gpu_array, workers, until, patience):
-    """The part of a window that one thread does when all shares are done."""
-    gpu = gpu_array[0]
-    return _end_window(gpu, machine_at(gpu.machine, 0), workers, until, patience)
-
-
-@entry
-def run(gpu_array, windows, window, max_cycle, patience):
-    """Simulate in one thread up to `windows` windows, not beyond `max_cycle`."""
-    gpu = gpu_array[0]
-    machine = machine_at(gpu.machine, 0)
-    for _ in range(windows):
-        until = min(gpu.now + window, max_cycle)
-        _run_share(gpu, machine, 0, 1, until)
-        status = _end_window(gpu, machine, 1, until, patience)
-        if status != RUNNING or until == max_cycle:
-            return status
-    return RUNNING
+    now, status = gpu.now, RUNNING
+    while windows and status == RUNNING and now < max_cycle:
+        until = min(now + window, max_cycle)
+        status = _run_window(gpu, machine_at(gpu.machine, 0), worker, workers, now, until, patience)
+        now = until
+        windows -= 1
+    if worker == 0:
+        gpu.now = now
+    return status
 
 
 @entry
@@ -198,7 +190,9 @@ def failed(gpu):
 @entry
 def execution_cycles(gpu):
     """Cycles from the first dispatch until the last CTA has ended and its stores are done."""
-    last = gpu.stores_done
+    last = 0
     for s in range(gpu.n_sms):
-        last = max(last, sm_at(gpu.sms, s).cta.last_end)
+        unit = sm_at(gpu.sms, s)
+        outbox.collect(unit)
+        last = max(last, unit.out.stores_done, unit.cta.last_end)
     return last + 1

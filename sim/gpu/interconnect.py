@@ -2,20 +2,38 @@
 
 Virtual output queues are assumed: nothing waits behind a request for another slice. Unloaded
 latencies are part of the L2's round trip; a link adds only what a request waits for its turn.
+
+Each SM has a port of its own. What SMs of a GPC share, a port and a table of pages, exists only if
+the machine says so, since requests then have to be put in order first.
 """
 
 from __future__ import annotations
 
-from ..compiled import compiled, record
+from ..compiled import compiled, popcount, record, u
+from ..sm import outbox
+from . import slice_hash, translation
+
+GPCS = 16
 
 PORT = record(
-    ("request_free", "i8"),  # an SM's way out: a packet a cycle
-    ("reply_free", "i8"),  # its way in
+    ("request_free", "i8"),  # the way out: a packet a cycle of an SM
+    ("reply_free", "i8"),  # the way in
+)
+
+GPC = record(
+    ("port", PORT),  # times are in bytes
+    ("table", translation.STATE),
 )
 
 
 @compiled
-def send(port, at, packets):
+def is_shared(machine):
+    """Whether requests of SMs of a GPC meet before they reach the L2."""
+    return machine.interconnect.gpc_bytes > 0 or machine.translation.miss_cycles > 0
+
+
+@compiled
+def _send(port, at, packets):
     """An SM sends `packets` that are ready in cycle `at`; returns when the first one leaves."""
     start = max(port.request_free, at)
     port.request_free = start + packets
@@ -23,7 +41,7 @@ def send(port, at, packets):
 
 
 @compiled
-def receive(port, machine, at, sectors):
+def _receive(port, machine, at, sectors):
     """Reserve an SM's way in for an answer of `sectors`; returns when it could begin.
 
     Answers are counted in the order of their requests, since those that miss the L2 come late.
@@ -32,3 +50,61 @@ def receive(port, machine, at, sectors):
     bytes_ = sectors * machine.sm.l1d.sector_bytes
     port.reply_free = start + -(-bytes_ // machine.interconnect.reply_bytes)
     return start
+
+
+@compiled
+def _packets(request):
+    """Packets of a request: reads are one, what brings data is one a sector."""
+    reads = request.kind == outbox.READ or request.kind == outbox.INSTRUCTION
+    return 1 if reads else popcount(int(request.sectors))
+
+
+@compiled
+def _address(map_, machine, request):
+    """Find the slice, and the memory channel that it belongs to."""
+    request.slice = slice_hash.slice_of(map_, request.line)
+    request.channel = request.slice // (machine.l2.slices // machine.dram.channels)
+    request.late = 0
+
+
+@compiled
+def leave(port, map_, machine, out, gpc):
+    """Send what an SM has put into its out box since the last call, in order.
+
+    A request goes to its slice, or first to what the SM shares with others of its `gpc`.
+    """
+    shared = is_shared(machine)
+    for k in range(out.sent, out.n):
+        request = out.request[u(k)]
+        request.sent = _send(port, request.sent, _packets(request))
+        request.answer = 0
+        if not outbox.is_store(request.kind):
+            sectors = popcount(int(request.sectors))
+            request.answer = _receive(port, machine, request.sent, sectors)
+        request.gpc = gpc
+        if not shared:
+            _address(map_, machine, request)
+    out.sent = out.n
+
+
+@compiled
+def _pass_port(port, machine, request):
+    """A request's turn on the way out of its GPC, and its answer's on the way in."""
+    width, sector = machine.interconnect.gpc_bytes, machine.sm.l1d.sector_bytes
+    start = max(port.request_free, request.sent * width)
+    port.request_free = start + _packets(request) * sector
+    request.sent = start // width
+    if not outbox.is_store(request.kind):
+        start = max(port.reply_free, max(request.answer, request.sent) * width)
+        port.reply_free = start + popcount(int(request.sectors)) * sector
+        request.answer = start // width
+
+
+@compiled
+def leave_gpc(gpc, map_, machine, request):
+    """Send on to its slice what comes in order of time from the SMs of a GPC."""
+    _address(map_, machine, request)
+    if machine.interconnect.gpc_bytes:
+        _pass_port(gpc.port, machine, request)
+    if machine.translation.miss_cycles:
+        request.late = translation.lateness(gpc.table, machine, request.line, request.sent)

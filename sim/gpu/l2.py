@@ -7,14 +7,16 @@ number; on top of it a request waits for the ports of its SM and of its slice, a
 from __future__ import annotations
 
 from ..compiled import compiled, pointer_to, popcount, record, u
+from ..core.instruction import bytes_at
 from ..core.limits import SECTORS
 from ..sm import outbox
-from . import dram, interconnect, slice_hash
+from . import dram, slice_hash
 
 WAYS = 32
 SLICES = 128
 MISSES = 256  # of a slice, at most
 KINDS = 8  # of requests, at most
+ALL_BYTES = (1 << 32) - 1  # of a sector
 
 SET = record(
     ("line", "i8", WAYS),  # line number + 1; 0: empty
@@ -22,12 +24,18 @@ SET = record(
     ("filled", "i8", WAYS),  # cycle in which the last sectors from memory are there
     ("valid", "i2", WAYS),  # sectors
     ("dirty", "i2", WAYS),  # sectors that the memory does not have
+    ("written", "u4", (WAYS, SECTORS)),  # bytes that stores have left in a sector not valid
     ("atomic_free", "i8", (WAYS, SECTORS)),  # from when another atomic may change a sector
 )
 
 set_at = pointer_to(SET)
 
 SLICE = record(
+    ("uses", "i8"),
+    ("evicted_at", "i8"),  # when the memory had room for what the last line displaced
+    ("sector_accesses", "i8"),
+    ("sector_hits", "i8"),
+    ("sectors_of", "i8", KINDS),  # accesses by the request's kind
     ("request_free", "i8"),  # a packet a cycle comes in
     ("data_free", "i8"),  # a sector a cycle goes out
     ("atomic_free", "i8"),
@@ -43,11 +51,6 @@ CLEAR_SOME = 2
 STATE = record(
     ("sets", "i8"),  # address of the sets, slice by slice
     ("n_sets", "i8"),
-    ("uses", "i8"),
-    ("evicted_at", "i8"),  # when the memory had room for what the last line displaced
-    ("sector_accesses", "i8"),
-    ("sector_hits", "i8"),
-    ("sectors_of", "i8", KINDS),  # accesses by the request's kind
     ("map", slice_hash.STATE),
     ("slices", SLICE, SLICES),
 )
@@ -73,13 +76,14 @@ def _clear(l2_set):
 def begin(l2, machine):
     """Start a kernel at time zero on what the one before it has left."""
     kept = machine.l2.between_kernels
+    per_slice = l2.n_sets // l2.map.slices
     for k in range(l2.n_sets):
         l2_set = set_at(l2.sets, k)
-        slice_ = k // (l2.n_sets // l2.map.slices)
-        if kept == CLEAR or (kept == CLEAR_SOME and slice_ < machine.dram.channels):
+        unit = l2.slices[u(k // per_slice)]
+        if kept == CLEAR or (kept == CLEAR_SOME and k // per_slice < machine.dram.channels):
             _clear(l2_set)
         for way in range(machine.l2.ways):
-            l2.uses = max(l2.uses, l2_set.used[u(way)])
+            unit.uses = max(unit.uses, l2_set.used[u(way)])
             l2_set.filled[u(way)] = 0
             for sector in range(SECTORS):
                 l2_set.atomic_free[u(way), u(sector)] = 0
@@ -104,28 +108,28 @@ def _oldest(l2_set, ways):
 
 
 @compiled
-def _way_of(l2, l2_set, memory, machine, slice_, line, at):
+def _way_of(unit, l2_set, memory, machine, slice_, line, at):
     """The way of `line`, now the newest; what it replaces goes to memory if it is dirty.
 
     Where the memory has no room for it, the slice waits.
     """
     way = _find(l2_set, machine.l2.ways, line)
-    l2.evicted_at = at
+    unit.evicted_at = at
     if way < 0:
         way = _oldest(l2_set, machine.l2.ways)
         if l2_set.dirty[u(way)]:
             dirty = int(l2_set.dirty[u(way)])
-            l2.evicted_at = dram.write(memory, machine, slice_, dirty, at)
-            unit = l2.slices[u(slice_)]
-            unit.request_free = max(unit.request_free, l2.evicted_at)
+            unit.evicted_at = dram.write(memory, machine, slice_, dirty, at)
+            unit.request_free = max(unit.request_free, unit.evicted_at)
         l2_set.line[u(way)] = line + 1
         l2_set.valid[u(way)] = 0
         l2_set.dirty[u(way)] = 0
         l2_set.filled[u(way)] = 0
         for sector in range(SECTORS):
+            l2_set.written[u(way), u(sector)] = 0
             l2_set.atomic_free[u(way), u(sector)] = 0
-    l2.uses += 1
-    l2_set.used[u(way)] = l2.uses
+    unit.uses += 1
+    l2_set.used[u(way)] = unit.uses
     return way
 
 
@@ -134,20 +138,34 @@ def install(l2, memory, machine, line):
     """Make a whole line valid, as a copy or a launch leaves it."""
     slice_ = slice_hash.slice_of(l2.map, line)
     l2_set = _set_of(l2, slice_, line // l2.map.slices)
-    way = _way_of(l2, l2_set, memory, machine, slice_, line, 0)
+    way = _way_of(l2.slices[u(slice_)], l2_set, memory, machine, slice_, line, 0)
     l2_set.valid[u(way)] = 15
 
 
 @compiled
-def _write(l2, memory, machine, slice_, line, sectors, at):
+def _write_parts(l2_set, way, sectors, bytes_):
+    """Sectors of which a store writes only some bytes are valid when all bytes are written."""
+    for sector in range(SECTORS):
+        if sectors >> sector & 1:
+            written = int(l2_set.written[u(way), u(sector)]) | int(bytes_.of_sector[u(sector)])
+            l2_set.written[u(way), u(sector)] = written
+            if written == ALL_BYTES:
+                l2_set.valid[u(way)] |= 1 << sector
+
+
+@compiled
+def _write(l2, memory, kernel, machine, request, at):
     """Take a store; sectors that it writes need not be fetched."""
-    l2_set = _set_of(l2, slice_, line // l2.map.slices)
-    way = _way_of(l2, l2_set, memory, machine, slice_, line, at)
-    hits = popcount(sectors & int(l2_set.valid[u(way)]))
-    l2_set.valid[u(way)] |= sectors
+    slice_, line, sectors = int(request.slice), request.line, int(request.sectors)
+    unit, l2_set = l2.slices[u(slice_)], _set_of(l2, slice_, line // l2.map.slices)
+    way = _way_of(unit, l2_set, memory, machine, slice_, line, at)
+    unit.sector_hits += popcount(sectors & int(l2_set.valid[u(way)]))
+    l2_set.valid[u(way)] |= request.whole
     l2_set.dirty[u(way)] |= sectors
-    l2.sector_hits += hits
-    return l2.evicted_at
+    parts = sectors & ~int(l2_set.valid[u(way)])
+    if parts:
+        _write_parts(l2_set, way, parts, bytes_at(kernel.store_bytes, request.bytes))
+    return unit.evicted_at
 
 
 @compiled
@@ -164,12 +182,11 @@ def _widened(sectors, together):
 
 
 @compiled
-def _fetch(l2, memory, machine, slice_, group, sectors, at):
+def _fetch(unit, memory, machine, slice_, group, sectors, at):
     """Fetch sectors from memory once one of the slice's misses is served; returns when they come.
 
     Who finds all of them taken holds back the requests behind.
     """
-    unit = l2.slices[u(slice_)]
     if unit.misses >= machine.l2.mshrs:
         oldest = unit.there[u((unit.misses - machine.l2.mshrs) % MISSES)]
         at = max(at, oldest)
@@ -181,31 +198,33 @@ def _fetch(l2, memory, machine, slice_, group, sectors, at):
 
 
 @compiled(inline=True)
-def _read(l2, memory, machine, slice_, line, sectors, together, at):
+def _read(l2, memory, machine, request, at):
     """Look sectors up and fetch what is missing; returns when all are there, hits in cycle `at`."""
+    slice_, line, sectors = int(request.slice), request.line, int(request.sectors)
     group = line // l2.map.slices
-    l2_set = _set_of(l2, slice_, group)
-    way = _way_of(l2, l2_set, memory, machine, slice_, line, at)
+    unit, l2_set = l2.slices[u(slice_)], _set_of(l2, slice_, group)
+    way = _way_of(unit, l2_set, memory, machine, slice_, line, at)
     missing = sectors & ~int(l2_set.valid[u(way)])
-    l2.sector_hits += popcount(sectors & ~missing)
+    unit.sector_hits += popcount(sectors & ~missing)
     if missing:
-        fetched = _widened(missing, together) & ~int(l2_set.valid[u(way)])
-        there = _fetch(l2, memory, machine, slice_, group, fetched, l2.evicted_at)
+        fetched = _widened(missing, int(request.prefetch)) & ~int(l2_set.valid[u(way)])
+        there = _fetch(unit, memory, machine, slice_, group, fetched, unit.evicted_at)
         l2_set.valid[u(way)] |= fetched
         l2_set.filled[u(way)] = max(there, l2_set.filled[u(way)])
     return max(at, l2_set.filled[u(way)])
 
 
 @compiled
-def _change(l2, machine, slice_, line, sectors, turns, at):
+def _change(l2, machine, request, at):
     """An atomic changes sectors that are here in cycle `at`; returns when it has.
 
     One follows another on a sector, and lanes that share a word follow each other.
     """
-    l2_set = _set_of(l2, slice_, line // l2.map.slices)
+    line, sectors = request.line, int(request.sectors)
+    l2_set = _set_of(l2, int(request.slice), line // l2.map.slices)
     way = _find(l2_set, machine.l2.ways, line)
     l2_set.dirty[u(way)] |= sectors
-    work = turns * machine.l2.atomic_interval
+    work = int(request.turns) * machine.l2.atomic_interval
     for sector in range(SECTORS):
         if sectors >> sector & 1:
             at = max(at, l2_set.atomic_free[u(way), u(sector)])
@@ -216,17 +235,17 @@ def _change(l2, machine, slice_, line, sectors, turns, at):
 
 
 @compiled
-def _enter(unit, machine, kind, sectors, turns, at):
+def _enter(unit, machine, request):
     """A request's turn at its slice: its packets in, its data out; returns when."""
-    at = max(unit.request_free, at)
-    if kind == outbox.WRITE:
-        unit.request_free = at + sectors
+    sectors = popcount(int(request.sectors))
+    at = max(unit.request_free, request.sent)
+    unit.request_free = at + (sectors if request.kind == outbox.WRITE else 1)
+    if request.kind == outbox.WRITE:
         return at
-    unit.request_free = at + 1
-    if kind == outbox.ATOMIC or kind == outbox.REDUCTION:
+    if outbox.is_atomic(request.kind):
         at = max(unit.atomic_free, at)
-        unit.atomic_free = at + turns * machine.l2.atomic_interval
-    if kind == outbox.REDUCTION:
+        unit.atomic_free = at + int(request.turns) * machine.l2.atomic_interval
+    if request.kind == outbox.REDUCTION:
         return at
     at = max(unit.data_free, at)
     unit.data_free = at + sectors
@@ -234,24 +253,17 @@ def _enter(unit, machine, kind, sectors, turns, at):
 
 
 @compiled(inline=True)
-def serve(l2, memory, machine, port, request):
-    """Serve one request; returns the cycle in which its answer reaches the SM."""
-    mask, kind = int(request.sectors), int(request.kind)
-    sectors = popcount(mask)
-    l2.sector_accesses += sectors
-    l2.sectors_of[u(kind)] += sectors
-    packets = 1 if kind == outbox.READ or kind == outbox.INSTRUCTION else sectors
-    sent = interconnect.send(port, request.at + request.delay, packets)
-    slice_ = slice_hash.slice_of(l2.map, request.line)
-    turns = int(request.turns)
-    at = _enter(l2.slices[u(slice_)], machine, kind, sectors, turns, sent)
-    if kind == outbox.WRITE:
-        there = _write(l2, memory, machine, slice_, request.line, mask, at)
-        return there + machine.l2.round_trip
-    there = _read(l2, memory, machine, slice_, request.line, mask, int(request.prefetch), at)
-    if kind == outbox.ATOMIC or kind == outbox.REDUCTION:
-        there = _change(l2, machine, slice_, request.line, mask, turns, there)
-        there += machine.l2.atomic_latency
-    if kind == outbox.REDUCTION:
-        return there + machine.l2.round_trip
-    return max(there, interconnect.receive(port, machine, sent, sectors)) + machine.l2.round_trip
+def serve(l2, memory, kernel, machine, request):
+    """Serve one request at its slice, and note when its answer reaches the SM."""
+    unit = l2.slices[u(request.slice)]
+    sectors = popcount(int(request.sectors))
+    unit.sector_accesses += sectors
+    unit.sectors_of[u(request.kind)] += sectors
+    at = _enter(unit, machine, request)
+    if request.kind == outbox.WRITE:
+        there = _write(l2, memory, kernel, machine, request, at)
+    else:
+        there = _read(l2, memory, machine, request, at)
+    if outbox.is_atomic(request.kind):
+        there = _change(l2, machine, request, there) + machine.l2.atomic_latency
+    request.answer = max(there, request.answer) + request.late + machine.l2.round_trip

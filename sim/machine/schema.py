@@ -329,6 +329,9 @@ class AsyncCopy(Section):
     commit: Literal["group", "wait"] = Field(
         description="LDGDEPBAR closes a group of LDGSTS, or waits until all are done"
     )
+    uses_data_stage: bool = Field(
+        description="an LDGSTS takes cycles of the data stage when it writes to shared memory"
+    )
 
 
 class Sm(Section):
@@ -359,6 +362,16 @@ class Sm(Section):
 
 class Interconnect(Section):
     reply_bytes: Count = Field(description="data that an SM receives per cycle")
+    gpcs: Count = Field(le=16, description="GPCs, which take turns in the numbers of the SMs")
+    gpc_bytes: Cycles = Field(description="data of a GPC per cycle and direction; 0: no limit")
+
+
+class Translation(Section):
+    """Address translation by a table in each GPC, least recently used pages replaced."""
+
+    miss_cycles: Cycles = Field(description="until a page not in the table is; 0: no translation")
+    page_bytes: Count = Field(description="bytes of a page")
+    pages: Count = Field(le=64, description="pages in a table")
 
 
 class L2(Section):
@@ -416,6 +429,7 @@ class Gpu(Section):
     launch: Launch
     sm: Sm
     interconnect: Interconnect
+    translation: Translation
     l2: L2
     dram: Dram
 

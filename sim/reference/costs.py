@@ -68,6 +68,7 @@ class Cost:
     grant: int = 0
     wavefronts: int = 0  # cycles of the data stage
     first_beat: int = 0  # from the grant
+    copied: int = 0  # cycles of the data stage to write what was copied
     beat: int = 1
     per_beat: int = 1  # registers
     barrier: Barrier | None = None
@@ -196,7 +197,7 @@ def _set_memory(cost: Cost, sm: Sm) -> None:
     elif inst.space == Space.SHARED:
         cost.per_beat = path.shared_registers_per_beat
     elif cost.copies:
-        cost.beat = 1
+        cost.beat, cost.copied = 1, 1 << width
     staged = inst.access != Access.NONE and inst.space != Space.CONSTANT
     if staged:
         cost.wavefronts = 1 if inst.uniform_address else 1 << width  # one address: a broadcast

@@ -56,6 +56,8 @@ class MemoryUnit:
         self.clock, self.sm = subcores[0].clock, subcores[0].gpu.sm
         self._turn = list(subcores)  # who is served first: the one behind the last served
         self._stage_free = 0
+        for subcore in subcores:
+            subcore.memory_unit = self
         self._table = simpy.Resource(self.clock.env, self.sm.memory_unit.pending_requests)
 
     def run(self) -> Life:
@@ -89,6 +91,14 @@ class MemoryUnit:
             self.clock.call(begin + late, Step.WRITE, op.warp.retire, op)
         else:
             subcore.write_back.load(op, self.clock.cycle + op.cost.first_beat + late)
+
+    def write_copy(self, op: Op) -> int:
+        """Copied data goes through the stage once more; returns the last cycle of that."""
+        if not op.executes:
+            return self.clock.cycle
+        begin = max(self._stage_free, self.clock.cycle + 1)
+        self._stage_free = begin + op.cost.copied * self.sm.l1d.stage_cycles
+        return self._stage_free - 1
 
 
 class DoubleQueue:

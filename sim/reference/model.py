@@ -43,6 +43,7 @@ FIXED_CHOICES = {
     "barrier.ids": "decoded",
     "fence.holds": "warp",
     "async_copy.commit": "group",
+    "async_copy.uses_data_stage": True,
 }
 
 

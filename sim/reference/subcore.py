@@ -15,7 +15,7 @@ from .clock import Clock, Step
 from .costs import Cost, Route
 from .front_end import FrontEnd
 from .issue import IssueSlot
-from .memory import DoubleQueue, MemoryQueue
+from .memory import DoubleQueue, MemoryQueue, MemoryUnit
 from .registers import ReadPorts, WriteBack
 from .warp import Life, Op, Pipe, Warp
 
@@ -40,6 +40,7 @@ class SubCore:
         self.read_ports = ReadPorts(self)
         self.write_back = WriteBack(self)
         self.memory = MemoryQueue(self)
+        self.memory_unit: MemoryUnit  # of the SM
         self.double = DoubleQueue(self)
         self.slot = IssueSlot(self)
         self.front_end = FrontEnd(self)

@@ -37,6 +37,7 @@ class Group:
 
     pending: int = 0
     counter: int | None = None  # None: still open
+    counted_at: int = 0  # when the counter is seen to count up
 
 
 @dataclass(eq=False)
@@ -242,8 +243,8 @@ class Warp:
         if op.pending:
             op.pending.resource.release(op.pending)
         if op.group:
-            op.group.pending -= 1
-            self._settle_groups(1)
+            end = self.subcore.memory_unit.write_copy(op)
+            self.clock.call(end, Step.CHANGE, self._written, op.group)
         if op.cost.read_with_result:
             self.sources_read(op, self.clock.cycle + 1)
         if self.scoreboard:
@@ -266,17 +267,25 @@ class Warp:
             op.group.pending += 1
         if cost.commits is not None:
             self.groups[-1].counter = cost.commits
+            self.groups[-1].counted_at = self.clock.cycle + ISSUE_TO_COUNT
             self.groups.append(Group())
             self.later(ISSUE_TO_COUNT, cost.commits, 1)
-            self._settle_groups(ISSUE_TO_COUNT + 1)
+            self._settle_groups()
 
     def _enforce(self) -> None:
         self.gated = True
 
-    def _settle_groups(self, cycles: int) -> None:
-        """Complete groups drop their counters, in order."""
+    def _written(self, group: Group) -> None:
+        """A copy is in shared memory."""
+        group.pending -= 1
+        self._settle_groups()
+
+    def _settle_groups(self) -> None:
+        """Complete groups drop their counters, in order, after they were seen to count up."""
         while self.groups[0].counter is not None and not self.groups[0].pending:
-            self.later(cycles, self.groups.pop(0).counter or 0, -1)
+            group = self.groups.pop(0)
+            seen_at = max(self.clock.cycle, group.counted_at) + 1
+            self.later(seen_at - self.clock.cycle, group.counter or 0, -1)
 
     def _arrive(self, op: Op) -> None:
         barrier, cta = op.cost.barrier, self.cta

@@ -17,6 +17,8 @@ from ..core.limits import SECTORS
 LANES = 32
 LINE_SHIFT = 7  # 128-byte lines
 SECTOR_SHIFT = 5  # 32-byte sectors
+SECTOR_BYTES = 1 << SECTOR_SHIFT
+ALL_BYTES = (1 << SECTOR_BYTES) - 1
 ATOMIC_BYTES = 4  # that an atomic unit of the L2 changes of a word in one turn
 CHAINS = 64  # values with the same low bits
 MOST = 9 * LANES  # words of an access: 32 bytes that straddle words of 4, in every lane
@@ -36,10 +38,11 @@ ROOM = record(
 
 
 class Found(NamedTuple):
-    """Of an access: the sectors of each line, and of each sector the turns of atomics."""
+    """Of an access: each line's sectors; each sector's turns of atomics and bytes of stores."""
 
     sectors: NDArray[np.int64]
     turns: NDArray[np.int64]
+    written: NDArray[np.int64]
 
 
 def rooms() -> Any:
@@ -123,6 +126,35 @@ def _atomic_turns(room, addresses, mask, size, turns):
             k = SECTORS * _place(room, line, line & (CHAINS - 1))
             k += (addresses[lane] >> SECTOR_SHIFT) % SECTORS
             turns[k] = max(turns[k], turn)
+
+
+@compiled
+def _written_bytes(room, addresses, mask, size, written):
+    """A mask of the bytes that a store writes, for each sector of the lines of `room`."""
+    for k in range(SECTORS * room.n):
+        written[k] = 0
+    for lane in range(LANES):
+        if not mask >> lane & 1:
+            continue
+        for byte in range(addresses[lane], addresses[lane] + size):
+            line = byte >> LINE_SHIFT
+            k = SECTORS * _place(room, line, line & (CHAINS - 1))
+            k += (byte >> SECTOR_SHIFT) % SECTORS
+            written[k] |= 1 << (byte & (SECTOR_BYTES - 1))
+
+
+@compiled
+def _note_bytes(line, written, store_bytes, n):
+    """Note which sectors a store writes as a whole, and for others the bytes, in row `n`."""
+    for sector in range(SECTORS):
+        if written[sector] == ALL_BYTES:
+            line.whole |= 1 << sector
+    if line.whole == line.sectors:
+        return n
+    line.bytes = n
+    for sector in range(SECTORS):
+        store_bytes[n].of_sector[sector] = written[sector]
+    return n + 1
 
 
 @compiled
@@ -248,30 +280,57 @@ def _coalesce_row(rooms, addresses, mask, path, size, passes, geometry, found, a
         line = lines[access.first + k]
         line.line = rooms[0].values[k]
         line.sectors = found.sectors[k]
+        line.turns = line.whole = line.bytes = 0
         if changes:
             line.turns = found.turns[SECTORS * k : SECTORS * (k + 1)].sum()
 
 
+@compiled
+def _note_stores(rooms, addresses, mask, size, found, access, lines, store_bytes, n):
+    """Note which bytes a store writes; returns how many rows of `store_bytes` are in use."""
+    _written_bytes(rooms[0], addresses, mask, size, found.written)
+    for k in range(access.lines):
+        written = found.written[SECTORS * k : SECTORS * (k + 1)]
+        n = _note_bytes(lines[access.first + k], written, store_bytes, n)
+    return n
+
+
 @entry
-def coalesce(rooms, addresses, masks, pcs, paths, sizes, passes, geometry, accesses, lines):
-    """Fill one `ACCESS` a row, and their lines; returns the number of lines.
+def copied_wavefronts(rooms, addresses, masks, pcs, sizes, copies, accesses):
+    """Note the cycles in which each LDGSTS, at its shared `addresses`, uses the data stage."""
+    for row in range(len(masks)):
+        if copies[pcs[row]]:
+            mask, size = int(masks[row]), sizes[pcs[row]]
+            accesses[row].copied = shared_wavefronts(rooms, addresses[row], mask, size)
+
+
+@entry
+def coalesce(
+    rooms, addresses, masks, pcs, paths, sizes, passes, geometry, accesses, lines, store_bytes
+):
+    """Fill one `ACCESS` a row, their lines, and the bytes of stores that leave sectors incomplete.
 
     `paths` is that of each row, `sizes` and `passes` those of each static instruction: atomics on
     shared memory pass the data stage `passes` times for each lane. Many rows are an earlier one of
-    the same instruction, moved by whole lines: they have as many lines and wavefronts.
+    the same instruction, moved by whole lines: they have as many lines and wavefronts. Returns the
+    numbers of lines and of rows of bytes.
     """
     _, n_banks, bank_shift = geometry
-    found = Found(np.zeros(MOST, np.int64), np.zeros(SECTORS * MOST, np.int64))
+    found = Found(
+        np.zeros(MOST, np.int64),
+        np.zeros(SECTORS * MOST, np.int64),
+        np.zeros(SECTORS * MOST, np.int64),
+    )
     latest = np.full(len(sizes), -1)
     period = max(1 << LINE_SHIFT, n_banks << bank_shift)
-    n = 0
+    n = n_bytes = 0
     for row in range(len(masks)):
-        mask, pc = int(masks[row]), pcs[row]
+        mask, pc, path = int(masks[row]), pcs[row], paths[row]
         access = accesses[row]
         access.first = n
         earlier = latest[pc]
         alike, distance = False, 0
-        if earlier >= 0 and masks[earlier] == mask and paths[earlier] == paths[row]:
+        if earlier >= 0 and masks[earlier] == mask and paths[earlier] == path:
             alike, distance = _moved(addresses[row], addresses[earlier], mask, period)
         if alike:
             old = accesses[earlier]
@@ -281,11 +340,18 @@ def coalesce(rooms, addresses, masks, pcs, paths, sizes, passes, geometry, acces
                 line.line = before.line + (distance >> LINE_SHIFT)
                 line.sectors = before.sectors
                 line.turns = before.turns
+                line.whole = before.whole
+                line.bytes = before.bytes
         else:
             latest[pc] = row
             _coalesce_row(
-                rooms, addresses[row], mask, paths[row], sizes[pc], passes[pc], geometry, found,
+                rooms, addresses[row], mask, path, sizes[pc], passes[pc], geometry, found,
                 access, lines
             )  # fmt: skip
+            if path == core.L1_STORE or path == core.L2_WRITE:
+                n_bytes = _note_stores(
+                    rooms, addresses[row], mask, sizes[pc], found, access, lines, store_bytes,
+                    n_bytes
+                )  # fmt: skip
         n += access.lines
-    return n
+    return n, n_bytes

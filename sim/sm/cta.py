@@ -17,8 +17,9 @@ State = record(
     ("at", "i8", CTAS),
     ("number", "i4", CTAS),
     ("assigned", "i8"),  # CTAs assigned or resident
-    ("released", "i8"),  # slots that became free since the dispatcher looked
-    ("released_at", "i8"),
+    ("released", "i8"),  # slots that became free,
+    ("refilled", "i8"),  # and those of them that the dispatcher has seen
+    ("freed_at", "i8", CTAS),  # when the newest of them did
     ("last_end", "i8"),  # cycle in which the last CTA ended
     ("resident", "i8"),  # CTAs in the slots
     ("active_since", "i8"),  # first cycle of the current spell with a resident CTA
@@ -34,6 +35,20 @@ def assign(cta, number, at):
     cta.number[u(slot)] = number
     cta.tail += 1
     cta.assigned += 1
+
+
+@compiled
+def released_at(cta):
+    """When the first slot became free that the dispatcher has not seen; NEVER: there is none."""
+    if cta.refilled == cta.released:
+        return NEVER
+    return cta.freed_at[u(cta.refilled % CTAS)]
+
+
+@compiled
+def take_release(cta):
+    """The dispatcher has seen it."""
+    cta.refilled += 1
 
 
 @compiled
@@ -90,6 +105,6 @@ def warp_left(sm, slot, now):
         cta.resident -= 1
         if cta.resident == 0:
             cta.active_cycles += now + 1 - cta.active_since
+        cta.freed_at[u(cta.released % CTAS)] = now
         cta.released += 1
-        cta.released_at = now
         cta.last_end = max(cta.last_end, now)

@@ -208,6 +208,12 @@ def drop_sectors(l1, line, sectors):
 
 
 @compiled
+def fill(l1, way, sectors):
+    """A store writes all of some sectors that are not on their way."""
+    l1.valid[u(way)] |= sectors & ~int(l1.coming[u(way)])
+
+
+@compiled
 def clear(l1):
     """Invalidate everything; what is on its way goes to the loads that wait for it alone."""
     for way in range(LINES):

@@ -79,7 +79,7 @@ def _miss(sm, machine, line, user, epoch, now):
             return False
         l1i.miss_line[u(k)] = line + 1
         l1i.miss_users[u(k)] = 0
-        outbox.push(sm, now, 0, outbox.INSTRUCTION, line, 15, 1, 0, k)
+        outbox.push(sm, now, 0, outbox.INSTRUCTION, line, 15, k)
     l1i.miss_users[u(k)] |= 1 << user
     if PREFETCH <= user < CONSTANT:
         l1i.miss_epoch[u(k), u(user - PREFETCH)] = epoch

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .. import stalls
 from ..compiled import compiled, lowest, record, u
-from ..core import memory_queue, queue, writeback
+from ..core import async_copy, memory_queue, queue, writeback
 from ..core.instruction import (
     ATOMIC,
     CONSTANT,
@@ -122,7 +122,9 @@ def _enter_stage(unit, machine, inst, wavefronts, begin):
 def _request(sm, inst, line, sectors, kind, turns, load, delay, now):
     number = l1_data.new_request(sm.l1d, line, sectors)
     l1_data.wait_for(sm.l1d, number, load)
-    outbox.push(sm, now, delay, kind, line, sectors, inst.prefetch, turns, number)
+    request = outbox.push(sm, now, delay, kind, line, sectors, number)
+    request.prefetch = inst.prefetch
+    request.turns = turns
     return number
 
 
@@ -224,6 +226,16 @@ def acknowledge(sm, sender, now):
         sc.next_at = min(sc.next_at, now)
 
 
+@compiled
+def _keep_store(l1, kernel, machine, line):
+    """Leave a store's data in the L1D; sectors of which it writes a part are still missing."""
+    way = l1_data.find(l1, line.line)
+    if way < 0:
+        way = l1_data.allocate(l1, machine, kernel.l1_ways, line.line)
+    if way >= 0:
+        l1_data.fill(l1, way, int(line.whole))
+
+
 @compiled(inline=True)
 def _store(sm, kernel, machine, s, warp, inst, access, delay, now):
     """A write goes through to the L2."""
@@ -231,12 +243,15 @@ def _store(sm, kernel, machine, s, warp, inst, access, delay, now):
     sender = _sender(sm, kernel, s, warp, int(access.lines))
     for k in range(access.lines):
         line = line_at(kernel.lines, access.first + k)
-        if not machine.sm.l1d.store_allocates or inst.path != L1_STORE:
-            l1_data.drop_sectors(sm.l1d, line.line, int(line.sectors))
-        elif l1_data.find(sm.l1d, line.line) < 0:
-            l1_data.allocate(sm.l1d, machine, kernel.l1_ways, line.line)
-        sectors, turns = int(line.sectors), int(line.turns)
-        outbox.push(sm, now, delay, kind, line.line, sectors, 1, turns, sender)
+        sectors = int(line.sectors)
+        if machine.sm.l1d.store_allocates and inst.path == L1_STORE:
+            _keep_store(sm.l1d, kernel, machine, line)
+        else:
+            l1_data.drop_sectors(sm.l1d, line.line, sectors)
+        request = outbox.push(sm, now, delay, kind, line.line, sectors, sender)
+        request.turns = line.turns
+        request.whole = line.whole
+        request.bytes = line.bytes
 
 
 @compiled
@@ -259,14 +274,36 @@ def refill(sm, kernel, number, now):
         while waiting:
             load = word * l1_data.WORD + lowest(waiting)
             waiting &= waiting - 1
-            sm.memory.pending[u(load)].entry.at = max(sm.memory.pending[u(load)].entry.at, now)
+            entry = sm.memory.pending[u(load)].entry
+            behind = instruction_at(kernel.program, entry.pc).behind_data
+            entry.at = max(entry.at, now + behind)
             _complete(sm, kernel, load)
 
 
 @compiled
-def look(sm, s):
-    """Note what sub-core `s`, which has been visited, has for the arbiter."""
+def _write_copy(sm, kernel, machine, sc, now):
+    """An LDGSTS that has read global memory goes through the data stage to shared memory."""
+    unit, visible = sm.memory, now + 1
+    wavefronts = int(access_at(kernel.accesses, sc.copies.read_access).copied)
+    if machine.sm.async_copy.uses_data_stage and wavefronts:
+        unit.wavefronts += wavefronts
+        unit.stage_free = max(unit.stage_free, visible) + wavefronts * machine.sm.l1d.stage_cycles
+        visible = unit.stage_free
+    async_copy.written(sc, visible, now)
+
+
+@compiled
+def _note_waiting(sm, s):
     sm.memory.waiting_at[u(s)] = memory_queue.grant_at(sm.subcores[u(s)].memory_queue)
+
+
+@compiled
+def look(sm, kernel, machine, s, now):
+    """Note what sub-core `s`, which has been visited, has for the arbiter and the data stage."""
+    sc = sm.subcores[u(s)]
+    if sc.copies.reader != async_copy.NONE:
+        _write_copy(sm, kernel, machine, sc, now)
+    _note_waiting(sm, s)
 
 
 @compiled
@@ -283,7 +320,7 @@ def _grant(sm, kernel, machine, s, now):
         stalls.catch_up(sc, machine, now)
         sc.next_at = now
     entry = memory_queue.take(sc.memory_queue, now)
-    look(sm, s)
+    _note_waiting(sm, s)
     inst = instruction_at(kernel.program, entry.pc)
     unit = sm.memory
     unit.free_at = now + machine.sm.memory_unit.grant_interval

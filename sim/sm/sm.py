@@ -125,7 +125,7 @@ def run(sm, kernel, machine, until, stop_at_release):
             pc = subcore.step(sc, sm, kernel, machine, now)
             l1_icache.look(sm, machine, s)
             fp64.look(sm, s)
-            memory_unit.look(sm, s)
+            memory_unit.look(sm, kernel, machine, s, now)
             if pc >= 0:
                 sm.progress_at = now
                 _synchronise(sc, sm, kernel, machine, pc, now)
@@ -133,7 +133,7 @@ def run(sm, kernel, machine, until, stop_at_release):
                 _reclaim(sc, sm, machine, now)
         l1_icache.grant(sm, machine, now)
         cta.launch_due(sm, kernel, machine, now)
-        if stop_at_release and sm.cta.released:
+        if stop_at_release and sm.cta.released > sm.cta.refilled:
             sm.now = now + 1
             return
         sm.now = min(_next_at(sm, now), until)
@@ -142,7 +142,7 @@ def run(sm, kernel, machine, until, stop_at_release):
 @compiled
 def failure(sm):
     """Whether one of the fixed-size tables was too small: the results would be wrong."""
-    bad = int(sm.out.overflow) + int(sm.inbox.overflow)
+    bad = int(sm.inbox.overflow)
     for s in range(SUBCORES):
         sc = sm.subcores[u(s)]
         bad += int(sc.copies.overflow) + int(sc.wheel.overflow) + int(sc.fp64.waiting.overflow)

@@ -6,7 +6,8 @@ WARM = "icache l1 const"
 COPY = "@addr base={} stride=16 [B------:R-:W-:-:S04] LDGSTS.E.128 [R10], [R4.64] ;\n"
 COMMIT = "[B------:R-:W{}:-:S01] LDGDEPBAR ;\n"
 AWAIT = "[B------:R-:W-:-:S04] DEPBAR.LE SB{}, {:#x} ;\n"
-DONE = 39  # cycles from the issue of an LDGSTS whose line is in the L1
+READ = 39  # cycles from the issue of an LDGSTS whose line is in the L1 to the end of its read
+DONE = READ + 4  # and until its four wavefronts are in shared memory
 NEAR, FAR = 0x10000, 0x20000
 SCOREBOARD = {"sm.dependence.mode": "scoreboard"}
 
@@ -39,6 +40,45 @@ def test_depbar_waits_for_all_but_so_many_groups(simulate, allowed, group):
         assert run.issues("FADD")[0] == run.issues("DEPBAR")[0] + 4
     else:
         assert after(run, "FADD", first=group) == [DONE]
+
+
+@pytest.mark.parametrize(("width", "wavefronts"), [("", 1), (".64", 2), (".128", 4)])
+@pytest.mark.parametrize("conflicts", [False, True])
+def test_the_write_takes_wavefronts_of_the_data_stage(simulate, width, wavefronts, conflicts):
+    """All 32 lanes in the same banks take 32 of them, whatever the width."""
+    copy = COPY.format(NEAR).replace(".128", width).replace("=16", f"={4 * wavefronts}")
+    if conflicts:
+        copy, wavefronts = f"@shared base=0 stride=128 {copy}", 32
+    run = simulate(
+        copy + COMMIT.format(2) + "NOP ;\n[B--2---:R-:W-:-:S01] FADD R1, R2, R5 ;", warm=WARM
+    )
+    assert after(run, "FADD") == [READ + wavefronts]
+
+
+def test_a_write_keeps_others_from_the_data_stage(simulate):
+    """A load from shared memory, due in the middle of the copy's 32 wavefronts, is behind them."""
+    copy = f"@shared base=0 stride=128 {COPY.format(NEAR).replace('.128', '')}"
+    wait = "@repeat 3 [B------:R-:W-:-:S10] NOP ;\n"
+    load = "[B------:R-:W0:-:S02] LDS R8, [R9] ;\n[B0-----:R-:W-:-:S01] FADD R1, R8, R5 ;"
+    free = {"sm.async_copy.uses_data_stage": False}
+    beside = simulate(copy + wait + load, warm=WARM, changes=free)
+    behind = simulate(copy + wait + load, warm=WARM)
+    assert beside.issues("FADD")[0] - beside.issues("LDS")[0] == 24
+    at = behind.issues("LDS")[0] + 11  # its turn at the data stage
+    left = behind.issues("LDGSTS")[0] + READ + 32 - at
+    assert left > 0
+    assert behind.issues("FADD")[0] - behind.issues("LDS")[0] == 24 + left
+
+
+@pytest.mark.parametrize("warm", [WARM, "icache"])
+def test_a_copy_is_read_seven_cycles_later_than_a_load(simulate, warm):
+    """Whether the line is in the L1 or comes from memory (table 2 of the paper: 39 and 32)."""
+    code = "@addr base=0x10000 stride=4 [B------:R-:W0:-:S02] {} ;\n[B0-----:R-:W-:-:S01] NOP ;"
+    load, copy = (
+        simulate(code.format(text), warm=warm)
+        for text in ("LDG.E R8, [R4.64]", "LDGSTS.E [R10], [R4.64]")
+    )
+    assert copy.issues("NOP")[0] - load.issues("NOP")[0] == 7
 
 
 def test_groups_complete_in_order(simulate):

@@ -64,4 +64,4 @@ def test_a_reduction_reads_what_it_changes(simulate):
     """A store of whole sectors does not."""
     for instruction, sectors in (("RED.E.ADD.STRONG.GPU", 4), ("STG.E", 0)):
         run = simulate(f"{instruction} [R2.64], R8 ; @addr base=0x10000 stride=4", warm="icache")
-        assert int(run.state.gpu.dram.sectors_read) == sectors
+        assert int(run.state.gpu.dram.channel["sectors_read"].sum()) == sectors

@@ -83,5 +83,5 @@ def test_prefetch_hints_bring_neighbours_into_the_l2(simulate, operator, sectors
     neighbour = "[B0-----:R-:W1:-:S02] LDG.E R4, [R2.64] ; @addr base={:#x} stride=0\n"
     code = load + "".join(neighbour.format(0x10000 + 32 * k) for k in (1, 2))
     run = simulate(code, warm="icache")
-    assert int(run.state.gpu.l2.sector_hits) == sum(k < sectors for k in (1, 2))
-    assert int(run.state.gpu.dram.sectors_read) == max(3, sectors)
+    assert int(run.state.gpu.l2.slices["sector_hits"].sum()) == sum(k < sectors for k in (1, 2))
+    assert int(run.state.gpu.dram.channel["sectors_read"].sum()) == max(3, sectors)

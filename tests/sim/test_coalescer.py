@@ -14,6 +14,7 @@ from warpwise.sim.sm import coalescer
 LANES = 32
 ALL = 0xFFFFFFFF
 ROOMS = coalescer.rooms()
+NO_BYTES = allocate(instruction.BYTES, 1)
 
 
 def lines_and_sectors(addresses, mask, size):
@@ -179,7 +180,7 @@ def test_turns_of_atomics(words, size, mask):
     addresses = np.array([words], np.int64) * size
     accesses, lines = allocate(instruction.ACCESS, 1), allocate(instruction.LINE, 2 * LANES)
     rows = (np.array([value]) for value in (mask, 0, instruction.ATOMIC, size, 0))
-    n = coalescer.coalesce(ROOMS, addresses, *rows, (4, 16, 3), accesses, lines)
+    n, _ = coalescer.coalesce(ROOMS, addresses, *rows, (4, 16, 3), accesses, lines, NO_BYTES)
     lanes = Counter(word for lane, word in enumerate(words) if mask >> lane & 1)
     most = {}
     for word, count in lanes.items():
@@ -199,7 +200,9 @@ def costs(rows, masks, path, size):
     lines = allocate(instruction.LINE, 2 * LANES * len(rows))
     pcs, paths = np.zeros(len(rows), np.uint32), np.full(len(rows), path, np.int16)
     of_pc = np.array([size]), np.array([0])
-    coalescer.coalesce(ROOMS, rows, masks, pcs, paths, *of_pc, (4, 16, 3), accesses, lines)
+    coalescer.coalesce(
+        ROOMS, rows, masks, pcs, paths, *of_pc, (4, 16, 3), accesses, lines, NO_BYTES
+    )
     return [
         (int(a.wavefronts), [tuple(line) for line in lines[a.first : a.first + a.lines]])
         for a in accesses
@@ -219,3 +222,35 @@ def test_an_access_costs_the_same_wherever_the_instruction_was_before(access, mo
     masks = np.array([mask, ALL, *[mask] * (len(moves) - 2)], np.uint32)
     alone = [costs(rows[k : k + 1], masks[k : k + 1], path, size)[0] for k in range(len(moves))]
     assert costs(rows, masks, path, size) == alone
+
+
+def stored_bytes(rows, masks, size):
+    """{byte: it is written} of each row of stores, from whole sectors and the bytes of others."""
+    accesses = allocate(instruction.ACCESS, len(rows))
+    lines = allocate(instruction.LINE, 2 * LANES * len(rows))
+    parts = allocate(instruction.BYTES, 2 * LANES * len(rows))
+    pcs, paths = np.zeros(len(rows), np.uint32), np.full(len(rows), instruction.L1_STORE, np.int16)
+    of_pc = np.array([size]), np.array([0])
+    coalescer.coalesce(ROOMS, rows, masks, pcs, paths, *of_pc, (4, 16, 3), accesses, lines, parts)
+    return [set(_bytes(lines[a.first : a.first + a.lines], parts)) for a in accesses]
+
+
+def _bytes(lines, parts):
+    for line in lines:
+        for sector in range(4):
+            if line.sectors >> sector & 1:
+                whole = line.whole >> sector & 1
+                mask = ALL if whole else int(parts[line.bytes].of_sector[sector])
+                assert (mask == ALL) == whole
+                first = (int(line.line) * 4 + sector) * 32
+                yield from (first + byte for byte in range(32) if mask >> byte & 1)
+
+
+@given(accesses(), st.lists(st.sampled_from([0, 4, 128, 1280]), min_size=1, max_size=3))
+def test_bytes_that_a_store_writes(access, moves):
+    addresses, mask, size = access
+    rows = np.stack([np.asarray(addresses) + move for move in moves])
+    masks = np.full(len(moves), mask, np.uint32)
+    lanes = [lane for lane in range(LANES) if mask >> lane & 1]
+    expected = [{int(row[k]) + b for k in lanes for b in range(size)} for row in rows]
+    assert stored_bytes(rows, masks, size) == expected

@@ -116,7 +116,9 @@ def test_miss_adds_the_round_trip_and_memory(simulate):
 def test_loads_to_a_sector_on_its_way_wait_for_the_same_request(simulate):
     loads = "@repeat 3 [B------:R-:W0:-:S02] LDG.E R4, [R2.64] ;"
     run = simulate(f"{loads}\n[B0-----:R-:W-:-:S01] NOP ;", warm="icache")
-    assert int(run.state.gpu.l2.sector_accesses) == 4  # one line of four sectors, asked for once
+    assert (
+        int(run.state.gpu.l2.slices["sector_accesses"].sum()) == 4
+    )  # one line of four sectors, asked for once
 
 
 def test_bank_conflicts_lengthen_shared_loads(simulate):
@@ -183,4 +185,4 @@ def test_the_address_of_a_generic_access_tells_its_memory(
 @pytest.mark.parametrize(("base", "sectors"), [(0x10000, 4), (SHARED_WINDOW, 0)])
 def test_a_generic_store_to_shared_memory_sends_nothing(simulate, base, sectors):
     run = simulate(f"ST.E [R2.64], R4 ; @addr base={base:#x} stride=4")
-    assert int(run.state.gpu.l2.sector_accesses) == sectors
+    assert int(run.state.gpu.l2.slices["sector_accesses"].sum()) == sectors
