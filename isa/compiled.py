@@ -79,7 +79,7 @@ def _widen(kind: Any) -> Any:
     return types.int64 if isinstance(kind, types.Integer | types.IntegerLiteral) else kind
 
 
-def _compile(function: Callable[..., Any], **options: bool) -> Any:
+def _compile(function: Callable[..., Any], **options: bool | str) -> Any:
     digest = hash_of(digest_of(function), options)
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_folder() / "code" / digest)
@@ -113,6 +113,15 @@ def compiled(function: Callable[..., Any] | None = None, *, inline: bool | None 
     return _compile(
         function, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False, forceinline=inline
     )
+
+
+def merged(function: Callable[..., Any]) -> Any:
+    """Make a function part of its callers before they are compiled; it is not compiled by itself.
+
+    For what calls the engine's loop: numba optimises all that a function calls once more with it,
+    which takes seconds for each level above the loop.
+    """
+    return _compile(function, inline="always", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def entry(function: Callable[..., Any]) -> Any:

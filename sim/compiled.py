@@ -18,7 +18,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
-from ..isa.compiled import compiled, entry, hash_of
+from ..isa.compiled import compiled, entry, hash_of, merged
 
 __all__ = [
     "address", "allocate", "compiled", "entry", "give_way", "join", "load_acquire", "lowest",

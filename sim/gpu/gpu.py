@@ -11,7 +11,7 @@ phase concerns another, so the results are those of one worker.
 
 from __future__ import annotations
 
-from ..compiled import compiled, entry, pointer_to, record, u
+from ..compiled import compiled, entry, merged, pointer_to, record, u
 from ..core.instruction import CONSTANTS, KERNEL
 from ..machine.record import MACHINE
 from ..sm import outbox, sm
@@ -63,7 +63,7 @@ def begin_kernel(gpu, follows):
     dispatch.first_wave(gpu.dispatch, gpu.sms, gpu.n_sms, kernel, machine)
 
 
-@compiled
+@merged
 def _run_sm(gpu, kernel, machine, s, until, stop_at_release):
     """An SM runs to the end of the window, or until it frees a place; its requests leave."""
     unit = sm_at(gpu.sms, s)
@@ -72,7 +72,7 @@ def _run_sm(gpu, kernel, machine, s, until, stop_at_release):
     interconnect.leave(gpu.port[u(s)], gpu.l2.map, machine, unit.out, gpc)
 
 
-@compiled
+@merged
 def _run_share(gpu, machine, worker, workers, until, stop_at_release):
     """Each `workers`-th SM takes the answers of the last window and runs this one."""
     kernel = kernel_at(gpu.kernel, worker)
@@ -81,7 +81,7 @@ def _run_share(gpu, machine, worker, workers, until, stop_at_release):
         _run_sm(gpu, kernel, machine, s, until, stop_at_release)
 
 
-@compiled
+@merged
 def _refill(gpu, machine, workers, until, stop_at_release):
     """Freed places are refilled in order of time; SMs that had stopped for it run on."""
     n_ctas = kernel_at(gpu.kernel, 0).n_ctas
@@ -139,7 +139,7 @@ def _status(gpu, until, patience):
     return RUNNING
 
 
-@compiled
+@merged
 def _run_window(gpu, machine, worker, workers, begin, until, patience):
     """One worker's part of a window, from barrier to barrier; returns how far the kernel is.
 
