@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from ..isa.compiled import compiled, entry, hash_of, merged
 
 __all__ = [
-    "address", "allocate", "compiled", "entry", "give_way", "join", "load_acquire", "lowest",
-    "pointer_to", "popcount", "record", "store_release", "u",
+    "address", "allocate", "compiled", "entry", "give_way", "join", "load_acquire",
+    "lowest", "merged", "pointer_to", "popcount", "record", "store_release", "u",
 ]  # fmt: skip
 
 MAPPED_BYTES = 1 << 22
