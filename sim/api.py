@@ -107,7 +107,7 @@ def warn_of_differences(kernel: Kernel, machine: Machine) -> None:
     if not kernel.program.control_bits and machine.gpu.sm.dependence.mode == "control_bits":
         warnings.warn(
             f"{kernel.name}: the trace has no control bits; scoreboards stand in for them (text "
-            "traces of 16 kernels took 1 to 18 % fewer cycles, 12 % on average, than with the "
+            "traces of 16 kernels took 1 to 19 % fewer cycles, 12 % on average, than with the "
             "program's cubin, which restores them)",
             stacklevel=3,
         )

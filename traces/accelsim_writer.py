@@ -21,6 +21,7 @@ from ..isa.files import whole
 from ..isa.program import INSTRUCTION_BYTES, Access
 from . import accelsim_code
 from .addresses import STRIDE, encode
+from .copies import to_line
 from .kernel import LOCAL_WINDOW, SHARED_WINDOW, Kernel, Trace, Warp
 
 VERSION: Final = 5
@@ -48,7 +49,8 @@ def write(trace: Trace, path: FilePath, compression: str = "") -> None:
             for line in _lines(kernel, number):
                 text.write(f"{line}\n".encode("ascii"))
     with whole(path) as stream:
-        stream.write("".join(f"{name}\n" for name in names).encode())
+        for kernel, name in zip(trace.kernels, names, strict=True):
+            stream.writelines(f"{line}\n".encode() for line in (*map(to_line, kernel.copies), name))
 
 
 def _compressed(stream: Any, compression: str) -> Any:

@@ -32,14 +32,17 @@ def load(
     `cubin` gives an Accel-Sim trace the code that it was traced from, control bits included.
 
     `kernel`, a name or a pattern such as `mat*`, keeps only the kernels that match, `launches`
-    only the launches with these numbers, from 0.
+    only the launches with these numbers, from 0. Copies by the host before a launch that is left
+    out come before the next that is kept.
     """
+    from .kernel import kept
+
     wanted = _Wanted(kernel, launches)
     trace = _read(Path(path), launch, Path(cubin) if cubin else None, wanted)
-    kept = tuple(k for k in trace.kernels if wanted(k.launch, k.name))
-    if not kept:
+    kernels = kept(trace.kernels, lambda k: wanted(k.launch, k.name))
+    if not kernels:
         wanted.complain(path)
-    return replace(trace, kernels=kept)
+    return replace(trace, kernels=kernels)
 
 
 def record(

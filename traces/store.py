@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
+from itertools import starmap
 from pathlib import Path as FilePath
 from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
@@ -34,9 +35,10 @@ from ..isa.files import whole
 from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Kind, Program
 from ..isa.sass import parse_instruction
 from .columns import Block, Builder, Layout, pack, unpack
+from .copies import Copy
 from .kernel import WARP_SIZE, Cta, Kernel, Path, Trace
 
-VERSION: Final = 2
+VERSION: Final = 3
 MANIFEST: Final = "manifest.json"
 LEVEL: Final = 19  # of zstd
 BLOCKS_KEPT: Final = 4  # decoded blocks that an open file keeps
@@ -64,6 +66,7 @@ Extent: TypeAlias = Annotated[int, Field(ge=1, lt=1 << 31)]
 # The control bits as in the encoding, from their lowest one; the encoding in hexadecimal.
 Control: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 21)]
 Encoding: TypeAlias = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+Size: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 62)]
 Digest: TypeAlias = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -110,6 +113,7 @@ class Launch(Record):
     shared_bytes: Count
     warm: tuple[Literal["const", "icache", "l1", "l1i"], ...]
     clock_reads: bool
+    copies: tuple[tuple[Size, Size], ...]  # address, bytes
     blocks: tuple[BlockEntry, ...]
 
 
@@ -299,6 +303,7 @@ def _launch(kernel: Kernel, program: int, blocks: tuple[BlockEntry, ...]) -> Lau
         shared_bytes=kernel.shared_bytes,
         warm=tuple(sorted(kernel.warm)),  # type: ignore[arg-type]  # checked by the model
         clock_reads=kernel.clock_reads,
+        copies=kernel.copies,
         blocks=blocks,
     )
 
@@ -487,6 +492,7 @@ def _open_kernel(file: _File, k: int, programs: list[Program]) -> Kernel:
             warm=frozenset(launch.warm),
             hash=file.manifest.hash,
             clock_reads=launch.clock_reads,
+            copies=tuple(starmap(Copy, launch.copies)),
         )
         if reader.n_ctas != kernel.n_ctas:
             raise InputError(f"{reader.n_ctas} CTAs found, expected {kernel.n_ctas}")

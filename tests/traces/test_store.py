@@ -21,6 +21,7 @@ from warpwise.isa.errors import InputError
 from warpwise.isa.program import Access, Parameter, Program, Relocation
 from warpwise.isa.sass import from_text
 from warpwise.traces import columns, handwritten, store
+from warpwise.traces.copies import Copy
 from warpwise.traces.kernel import Accesses, Cta, Kernel, Path, Trace, Warp
 
 LINES = (
@@ -31,6 +32,7 @@ LINES = (
     "@P0 BRA start ;",
     "EXIT ;",
 )
+COPIES = st.builds(Copy, st.integers(0, (1 << 62) - 1), st.integers(0, (1 << 62) - 1))
 COPY = "LDGSTS.E [R0], [R2.64] ;"
 BLOCK_EDGE = 32
 
@@ -103,6 +105,7 @@ def traces(draw):
             shared_bytes=draw(st.integers(0, 1 << 17)),
             warm=draw(st.frozensets(st.sampled_from(["icache", "const", "l1"]))),
             clock_reads=draw(st.booleans()),
+            copies=tuple(draw(st.lists(COPIES, max_size=3))),
         )
         kernels.append(kernel)
     return Trace(tuple(kernels), producer="test é")
@@ -419,14 +422,15 @@ def set_in_kernel(key, value):
 
 
 MANIFESTS = [
-    (lambda r: r.update(version=9), "warptrace of version 9, expected 2"),
-    (lambda r: r.update(version=1), "of version 1, expected 2.*record it again"),
+    (lambda r: r.update(version=9), "warptrace of version 9, expected 3"),
+    (lambda r: r.update(version=2), "of version 2, expected 3.*record it again"),
     (lambda r: r.update(format="other"), "format: Input should be 'warptrace'"),
     (lambda r: r.pop("producer"), "producer: Field required"),
     (set_in_kernel("grid", [2, 1, 1]), "3 CTAs found, expected 2"),
     (set_in_kernel("grid", [-3, -1, 1]), "greater than or equal to 1"),
     (set_in_kernel("program", 1), "program 1 named, 1 found"),
     (set_in_kernel("warm", ["l2"]), "kernels.0.warm"),
+    (set_in_kernel("copies", [[-1, 1]]), "copies.0.0.*greater than or equal to 0"),
     (set_in_kernel("blocks", []), "members found, expected"),
 ]
 

@@ -82,7 +82,7 @@ def member(make: Make) -> Make:
 def emulate_application(application: Application, cubin: Path) -> Trace:
     """Run all launches, check the outputs, return the trace; raises EmulationError if wrong."""
     device = Device()
-    buffers = Buffers(device.memory, arrays_of([a for x in application.launches for a in x.args]))
+    buffers = Buffers(device, arrays_of([a for x in application.launches for a in x.args]))
     programs = device.load_module(cubin).kernels
     kernels = tuple(
         emulate_program(device, programs[x.kernel], x.grid, x.block, x.args, buffers, x.shared)
