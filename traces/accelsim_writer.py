@@ -46,7 +46,7 @@ def write(trace: Trace, path: FilePath, compression: str = "") -> None:
     names = [f"kernel-{k}.traceg{compression}" for k in range(1, len(trace.kernels) + 1)]
     for number, (kernel, name) in enumerate(zip(trace.kernels, names, strict=True), 1):
         with whole(path.parent / name) as stream, _compressed(stream, compression) as text:
-            for line in _lines(kernel, number):
+            for line in lines(kernel, number):
                 text.write(f"{line}\n".encode("ascii"))
     with whole(path) as stream:
         for kernel, name in zip(trace.kernels, names, strict=True):
@@ -79,16 +79,17 @@ class _Plain:
         pass
 
 
-def _lines(kernel: Kernel, number: int) -> Iterator[str]:
+def lines(kernel: Kernel, number: int) -> Iterator[str]:
+    """The file of one kernel, the launch `number` from 1."""
     yield from _header(kernel, number)
     code = [accelsim_code.to_line(inst) for inst in kernel.program.instructions]
     for cta in map(kernel.load_cta, range(kernel.n_ctas)):
         yield "#BEGIN_TB\n"
         yield f"thread block = {','.join(map(str, kernel.cta_index(cta.number)))}\n"
         for k, warp in enumerate(cta.warps):
-            lines = list(_warp(kernel, warp, code))
-            yield f"warp = {k}\ninsts = {len(lines)}"
-            yield from lines
+            steps = list(_warp(kernel, warp, code))
+            yield f"warp = {k}\ninsts = {len(steps)}"
+            yield from steps
             yield ""
         yield "#END_TB\n"
 

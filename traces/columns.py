@@ -12,7 +12,7 @@ import struct
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,11 @@ class Form(Enum):
     DIFFERENCES = auto()  # planes of the difference from one number to the next
 
 
+Types: TypeAlias = dict[str, tuple[str, Form]]  # by the name of the column
+
 # Type and form of every column, in file order; `shared_` repeats the addresses for LDGSTS.
 # Rows in which no lane executes have no entries; the others are grouped by instruction.
-ADDRESS_TYPES: Final[dict[str, tuple[str, Form]]] = {
+ADDRESS_TYPES: Final[Types] = {
     "origin": ("<i8", Form.DIFFERENCES),  # per instruction that has rows: its lowest address,
     "shift": ("u1", Form.PLAIN),  # and in how many low bits its other addresses are like it
     "listed": ("u1", Form.PLAIN),  # per row: 0 base and stride, 1 listed
@@ -46,7 +48,7 @@ ADDRESS_TYPES: Final[dict[str, tuple[str, Form]]] = {
     "stride": ("<u8", Form.PLANES),  # bytes from lane to lane
     "list": ("<u8", Form.PLANES),  # per executing lane of a listed row
 }
-TYPES: Final[dict[str, tuple[str, Form]]] = {
+TYPES: Final[Types] = {
     "path_length": ("<u4", Form.DIFFERENCES),  # per distinct path
     "pcs": ("<u4", Form.DIFFERENCES),  # per path entry
     "mask_kind": ("u1", Form.PLAIN),  # per path entry: which masks follow from others
@@ -55,43 +57,48 @@ TYPES: Final[dict[str, tuple[str, Form]]] = {
     **ADDRESS_TYPES,
     **{f"shared_{name}": form for name, form in ADDRESS_TYPES.items()},
 }
-HEAD: Final = struct.Struct("<" + "QB" * len(TYPES))  # of each column: length, planes
 # Bits of `mask_kind`. The active lanes are those of the entry before, unless ...
 LISTED: Final = 1  # they are listed,
 FOLLOWS: Final = 2  # or are those that executed the entry before.
 APART: Final = 4  # The executing lanes are listed, else all active ones.
 
 
-def pack(columns: Columns) -> bytes:
+def pack(columns: Columns, types: Types = TYPES) -> bytes:
     """The length and the number of planes of each column, then their bytes."""
-    arrays = [columns[name].astype(kind) for name, (kind, _) in TYPES.items()]
-    parts = [_to_bytes(array, TYPES[name][1]) for name, array in zip(TYPES, arrays, strict=True)]
+    arrays = [columns[name].astype(kind) for name, (kind, _) in types.items()]
+    parts = [_to_bytes(array, types[name][1]) for name, array in zip(types, arrays, strict=True)]
     sizes = [
         (len(array), len(part) // max(len(array), 1))
         for array, part in zip(arrays, parts, strict=True)
     ]
-    return HEAD.pack(*itertools.chain(*sizes)) + b"".join(parts)
+    return _head(types).pack(*itertools.chain(*sizes)) + b"".join(parts)
 
 
-def unpack(data: bytes) -> Columns:
+def unpack(data: bytes, types: Types = TYPES) -> Columns:
     """Inverse of `pack`. Raises InputError for another number of bytes than announced."""
-    if len(data) < HEAD.size:
-        raise InputError(f"{len(data)} bytes found, expected at least {HEAD.size}")
-    numbers = HEAD.unpack_from(data)
+    head = _head(types)
+    if len(data) < head.size:
+        raise InputError(f"{len(data)} bytes found, expected at least {head.size}")
+    numbers = head.unpack_from(data)
     sizes = list(zip(numbers[::2], numbers[1::2], strict=True))
-    expected = HEAD.size + sum(length * planes for length, planes in sizes)
+    expected = head.size + sum(length * planes for length, planes in sizes)
     if expected != len(data):
         raise InputError(f"{len(data)} bytes found, expected {expected}")
-    types = [np.dtype(kind) for kind, _ in TYPES.values()]
-    whole = sum(length * kind.itemsize for (length, _), kind in zip(sizes, types, strict=True))
+    kinds = [np.dtype(kind) for kind, _ in types.values()]
+    whole = sum(length * kind.itemsize for (length, _), kind in zip(sizes, kinds, strict=True))
     if whole > SIZE_LIMIT:
         raise InputError(f"columns of {whole} bytes found, expected at most {SIZE_LIMIT}")
-    columns, start = {}, HEAD.size
-    for name, kind, (length, planes) in zip(TYPES, types, sizes, strict=True):
+    columns, start = {}, head.size
+    for name, kind, (length, planes) in zip(types, kinds, sizes, strict=True):
         octets = np.frombuffer(data, np.uint8, length * planes, start).reshape(planes, length)
-        columns[name] = _from_bytes(name, octets, kind, TYPES[name][1])
+        columns[name] = _from_bytes(name, octets, kind, types[name][1])
         start += octets.size
     return columns
+
+
+def _head(types: Types) -> struct.Struct:
+    """Of each column: length, planes."""
+    return struct.Struct("<" + "IB" * len(types))
 
 
 def _to_bytes(column: NDArray[Any], form: Form) -> bytes:

@@ -79,9 +79,14 @@ def member(make: Make) -> Make:
     return make
 
 
-def emulate_application(application: Application, cubin: Path) -> Trace:
-    """Run all launches, check the outputs, return the trace; raises EmulationError if wrong."""
-    device = Device()
+def emulate_application(
+    application: Application, cubin: Path, device: Device | None = None
+) -> Trace:
+    """Run all launches, check the outputs, return the trace; raises EmulationError if wrong.
+
+    On a `device` that others have used, the arrays lie behind theirs.
+    """
+    device = device or Device()
     buffers = Buffers(device, arrays_of([a for x in application.launches for a in x.args]))
     programs = device.load_module(cubin).kernels
     kernels = tuple(
