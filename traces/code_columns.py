@@ -117,8 +117,10 @@ class CodeReader:
     def _split_encodings(self, columns: Columns) -> list[int | None]:
         """Of all instructions."""
         bare, octets = set(columns["bare"].tolist()), columns["encoding"].tobytes()
+        if not bare <= set(range(len(self._choices))):
+            raise InputError(f"column bare names more than {len(self._choices)} instructions")
         expected = ENCODING_BYTES * (len(self._choices) - len(bare))
-        if len(octets) != expected or not bare <= set(range(len(self._choices))):
+        if len(octets) != expected:
             raise InputError(f"{len(octets)} bytes of encodings found, expected {expected}")
         encodings = (
             int.from_bytes(octets[k : k + ENCODING_BYTES], "little")

@@ -7,10 +7,10 @@ does not have. Nothing is decompressed beyond its bounds or used before its dige
 from __future__ import annotations
 
 import hashlib
-import lzma
 import re
 import struct
-from pathlib import Path
+from functools import cache
+from pathlib import Path as FilePath
 from typing import BinaryIO, Final, NamedTuple
 
 import zstandard
@@ -21,18 +21,15 @@ VERSION: Final = 3
 MAGIC: Final = b"warptrace %d\n" % VERSION
 OLDER: Final = b"PK\x03\x04"  # of versions 1 and 2, which were ZIP archives
 TRAILER: Final = struct.Struct("<I16s")  # bytes of the compressed head, its digest
-LEVEL: Final = 19  # of zstd, for blocks
-# Of the head: a hundred instructions of 16 bytes are more like each other than like text.
-HEAD_FILTERS: Final = [
-    {"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "lc": 0, "lp": 0, "pb": 0}
-]
+LEVEL: Final = 19  # of Zstandard, for blocks,
+HEAD_LEVEL: Final = 22  # and for the head
+DICTIONARY: Final = FilePath(__file__).parent / "dictionary/heads.zst"
 BLOCK_LIMIT: Final = 1 << 31  # bytes that a block may decompress to
 HEAD_LIMIT: Final = 1 << 28  # and the head
 REMEDY: Final = "the file is damaged or was cut short: copy it again or record it again"
 # What the layers below raise on bytes that are not what they should be.
 DAMAGE: Final = (
     InputError,
-    lzma.LZMAError,
     zstandard.ZstdError,
     struct.error,
     EOFError,
@@ -74,7 +71,8 @@ class Output:
 
     def finish(self, head: bytes) -> None:
         """Append the head, which makes the file whole."""
-        packed = lzma.compress(head, lzma.FORMAT_RAW, filters=HEAD_FILTERS)
+        compressor = zstandard.ZstdCompressor(level=HEAD_LEVEL, dict_data=_dictionary())
+        packed = compressor.compress(head)
         self._stream.write(packed)
         self._stream.write(TRAILER.pack(len(packed), digest_of(head)))
 
@@ -82,7 +80,7 @@ class Output:
 class Input:
     """A file that was written; raises what is in `DAMAGE`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: FilePath) -> None:
         """Check the file's first bytes. Raises WrongKindError."""
         self._path = path
         try:
@@ -104,19 +102,14 @@ class Input:
         size, digest = TRAILER.unpack(self._read(max(end, 0), TRAILER.size))
         if size > end - len(MAGIC):
             raise InputError(f"{size} bytes announced, in a file of {end + TRAILER.size}")
-        unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=HEAD_FILTERS)
-        head = unpacker.decompress(self._read(end - size, size), HEAD_LIMIT + 1)
-        if len(head) > HEAD_LIMIT:
-            raise InputError(f"it has over {HEAD_LIMIT} bytes, expected at most that")
-        return _checked(head, digest)
+        packed = self._read(end - size, size)
+        unpacker = zstandard.ZstdDecompressor(dict_data=_dictionary())
+        return _checked(_unpacked(unpacker, packed, HEAD_LIMIT), digest)
 
     def block(self, place: Stored) -> bytes:
         """A block, decompressed."""
         packed = self._read(place.start, place.size)
-        size = zstandard.frame_content_size(packed)
-        if not 0 <= size <= BLOCK_LIMIT:
-            raise InputError(f"it announces {size} bytes, expected at most {BLOCK_LIMIT}")
-        return _checked(zstandard.ZstdDecompressor().decompress(packed), place.digest)
+        return _checked(_unpacked(zstandard.ZstdDecompressor(), packed, BLOCK_LIMIT), place.digest)
 
     def _read(self, start: int, size: int) -> bytes:
         with open(self._path, "rb") as stream:
@@ -128,6 +121,20 @@ def _version(start: bytes) -> str:
     """The version that is not ours, or nothing."""
     found = re.match(rb"warptrace (\d+)", start)
     return found[1].decode() if found and start != MAGIC else ""
+
+
+@cache
+def _dictionary() -> zstandard.ZstdCompressionDict:
+    """Heads of files with common code; see `dictionary/build.py`."""
+    content = zstandard.decompress(DICTIONARY.read_bytes())
+    return zstandard.ZstdCompressionDict(content, zstandard.DICT_TYPE_RAWCONTENT)
+
+
+def _unpacked(unpacker: zstandard.ZstdDecompressor, packed: bytes, limit: int) -> bytes:
+    size = zstandard.frame_content_size(packed)
+    if not 0 <= size <= limit:
+        raise InputError(f"it announces {size} bytes, expected at most {limit}")
+    return unpacker.decompress(packed)
 
 
 def _checked(data: bytes, digest: bytes) -> bytes:

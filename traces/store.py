@@ -29,8 +29,9 @@ from ..isa.errors import InputError
 from ..isa.files import whole
 from ..isa.program import Kind, Program
 from . import code_columns
+from .address_columns import Columns
 from .code_columns import CodeReader, CodeWriter, access_digest
-from .columns import Block, Builder, Columns, Form, Layout, Types, pack, unpack
+from .columns import Block, Builder, Form, Layout, Types, pack, unpack
 from .container import DAMAGE, MAGIC, REMEDY, Input, Output, Stored, WrongKindError, digest_of
 from .copies import Copy
 from .kernel import WARP_SIZE, Cta, Kernel, Path, Trace
@@ -85,10 +86,8 @@ class Content(Record):
     kernels: tuple[Launch, ...]
 
     def hash(self, columns: bytes) -> str:
-        return hashlib.sha256(self.json() + columns).hexdigest()
-
-    def json(self) -> bytes:
-        return self.model_dump_json(exclude_defaults=True).encode()
+        text = self.model_dump_json(exclude_defaults=True).encode()
+        return hashlib.sha256(text + columns).hexdigest()
 
 
 class Manifest(Record):
@@ -135,6 +134,11 @@ def read(path: str | os.PathLike[str]) -> Trace:
     file = _File(FilePath(path))
     kernels = tuple(_open_kernel(file, k) for k in range(len(file.manifest.content.kernels)))
     return Trace(kernels, source=str(path), producer=file.manifest.producer)
+
+
+def block_bytes(path: str | os.PathLike[str]) -> int:
+    """Bytes of a file that say what the warps did; the rest is code, launches and digests."""
+    return sum(place.size for place in _File(FilePath(path)).places)
 
 
 # Writing
@@ -278,7 +282,9 @@ def _labels(program: Program) -> Iterator[tuple[str, int]]:
     for instruction in program.instructions:
         for operand in instruction.operands:
             if operand.kind is Kind.LABEL and instruction.target is not None:
-                yield operand.text.strip("`()"), instruction.target
+                name = operand.text.strip("`()")
+                if name != f"{instruction.target:#x}":  # which needs no label
+                    yield name, instruction.target
 
 
 # Reading

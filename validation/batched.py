@@ -13,7 +13,7 @@ from .kernels.zoo import SEED, application, cubin
 
 
 def batched(name: str, times: int, arch: str = "sm_86") -> Trace:
-    """A member with the CTAs of `times` runs in each launch, each run on data and arrays of its own.
+    """A member with the CTAs of `times` runs in each launch, each on data and arrays of its own.
 
     Where the data decide how many launches a run has, later ones have the CTAs of fewer runs.
     """
