@@ -43,14 +43,24 @@ def write(trace: Trace, path: FilePath, compression: str = "") -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)  # what is half written does not pass for whole
-    names = [f"kernel-{k}.traceg{compression}" for k in range(1, len(trace.kernels) + 1)]
-    for number, (kernel, name) in enumerate(zip(trace.kernels, names, strict=True), 1):
+    for number, kernel in enumerate(trace.kernels, 1):
+        name = _file_name(number, compression)
         with whole(path.parent / name) as stream, _compressed(stream, compression) as text:
             for line in lines(kernel, number):
                 text.write(f"{line}\n".encode("ascii"))
     with whole(path) as stream:
-        for kernel, name in zip(trace.kernels, names, strict=True):
-            stream.writelines(f"{line}\n".encode() for line in (*map(to_line, kernel.copies), name))
+        for number, kernel in enumerate(trace.kernels, 1):
+            stream.write(listed(kernel, number, compression).encode("ascii"))
+
+
+def listed(kernel: Kernel, number: int, compression: str) -> str:
+    """The lines of the list for the launch `number` from 1: the copies before it, its file."""
+    lines = *map(to_line, kernel.copies), _file_name(number, compression)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _file_name(number: int, compression: str) -> str:
+    return f"kernel-{number}.traceg{compression}"
 
 
 def _compressed(stream: Any, compression: str) -> Any:
