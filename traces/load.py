@@ -20,6 +20,13 @@ FORMATS: Final = (
 )
 
 
+def is_accelsim(path: Path) -> bool:
+    """Whether a file's name is that of an Accel-Sim list or of one of its kernels."""
+    from . import accelsim
+
+    return accelsim.is_accelsim(path)
+
+
 def load(
     path: str | Path,
     launch: str | Path | None = None,
@@ -106,7 +113,7 @@ def _read(path: Path, launch: str | Path | None, cubin: Path | None, wanted: _Wa
     from . import accelsim, tree
 
     suffix = path.suffix.lower()
-    if accelsim.is_accelsim(path) and launch is None:
+    if is_accelsim(path) and launch is None:
         return accelsim.read(path, cubin, wanted)
     if cubin is not None:
         raise InputError(f"{path}: --cubin found with it, expected that only for Accel-Sim traces")
