@@ -62,7 +62,7 @@ NAMES = ["saxpy", "reduction"]
 with tempfile.TemporaryDirectory() as name:
     folder = Path(name)
     made_up = pd.DataFrame(
-        {"application": NAMES, "metric": "cycles", "value": [4200, 4500], "trust": "made up"}
+        {"application": NAMES, "metric": "cycles", "value": [3800, 4300], "trust": "made up"}
     )
     made_up.to_csv(folder / "measured.csv", index=False)
     example = validate_hardware(folder / "measured.csv", str(kernels), output=folder / "comparison")

@@ -629,6 +629,7 @@ def hardware(
         Path | None,
         typer.Option(metavar="DIR", help="APPLICATION/ARGUMENTS/ with a trace or a finished run."),
     ] = None,
+    cubin: CubinOption = None,
     gpu: GpuOption = "rtx_a6000",
     preset: PresetOption = "ref",
     changes: ChangesOption = None,
@@ -655,6 +656,7 @@ def hardware(
         traces,
         gpu,
         preset,
+        cubin=cubin,
         output=output,
         min_cycles=min_cycles,
         seed=seed,
@@ -692,6 +694,7 @@ def sweep(
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler to use instead.")
     ] = None,
+    cubin: CubinOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run every point of a design-space sweep that has no result yet."""
@@ -700,6 +703,8 @@ def sweep(
 
     compile_once()
     plan = studies.read(source)
+    if cubin:
+        plan = plan.with_program(cubin)
     frame = studies.sweep(plan, output, jobs, scheduler, cli_sweep.Line(sys.stderr))
     if as_json:
         _print_json(cli_sweep.document(frame, plan))

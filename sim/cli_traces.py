@@ -95,6 +95,8 @@ def document(kernels: list[KernelInfo]) -> dict[str, Any]:
                 "grid": list(k.grid),
                 "block": list(k.block),
                 "control_bits": k.control_bits,
+                "copies": k.copies,
+                "copied_bytes": k.copied_bytes,
                 "ctas": k.ctas,
                 "warps": k.warps,
                 "warp_inst": k.instructions,
@@ -122,6 +124,7 @@ def _kernel(k: KernelInfo) -> str:
         ("warp instructions", f"{k.instructions:,}", f"about {k.instructions / RATE:.1f} s to run"),
         ("lanes active", f"{k.lanes_active:.1%}", "mean over instructions"),
         ("footprint", f"{k.footprint_bytes:,} B", "of global memory, in sectors of 32 B"),
+        ("copied before it", f"{k.copied_bytes:,} B", f"by the host, in {k.copies} copies"),
         ("control bits", "yes" if k.control_bits else "no", ""),
     ]
     parts = [

@@ -73,6 +73,7 @@ def simulate(
     """Simulate one kernel, on a cold GPU or with the `l2_sets` of a state that it follows.
 
     A kernel without control bits runs with scoreboards, whatever the machine has (sm-core 7.1).
+    The kernel's copies are in the L2 if `l2.memcpy_fills_l2` says so.
     `sms` uses only the first so many SMs; `window` shortens the windows between SMs and L2 (any
     length up to the L2's round trip gives the same cycles), as does any number of `threads`.
     `log` is filled with the states of one SM's warps.
@@ -113,7 +114,7 @@ def simulate(
     gpu.team, gpu.orders = address(workers.team), address(workers.orders)
     gpu.n_sms = n_sms
     gpu.l2.sets, gpu.l2.n_sets = address(l2_sets), len(l2_sets)
-    whole.begin_kernel(gpu, follows)
+    whole.begin_kernel(gpu, follows, np.array(kernel.copies, np.int64).reshape(-1, 2))
     length = min(window or LONGEST, machine.gpu.l2.round_trip, LONGEST)
     with ThreadPoolExecutor(threads) as pool:
         run = runner(gpu_array, threads, pool)

@@ -27,6 +27,7 @@ from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Program
 from . import accelsim_code
 from .addresses import DELTAS, LIST_ALL, STRIDE, Rows, lanes_in_block
 from .columns import ROW_LIMIT, fingerprint
+from .copies import Copy, Pending, from_line, to_line
 from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, SharedWindow, Trace, Warp
 from .lines import COMPRESSIONS, Lines
 
@@ -73,31 +74,44 @@ def read(
     Of a launch that is not `wanted` by number and name, only the header is read.
     """
     programs = binaries.load(cubin) if cubin else None
-    files = _listed(path) if path.name.endswith(LIST) else [path]
-    kernels = [
-        _kernel(file, number, programs)
-        for number, file in enumerate(files)
-        if wanted(number, _Header(Lines(file)).name)
-    ]
-    digest = hashlib.sha256("".join(k.hash for k in kernels).encode()).hexdigest()
+    listed = list(_listed(path)) if path.name.endswith(LIST) else [(path, ())]
+    kernels, pending = [], Pending()
+    for number, (file, copies) in enumerate(listed):
+        pending.add(*copies)
+        if wanted(number, _Header(Lines(file)).name):
+            kernels.append(_kernel(file, number, programs, pending.take()))
+    content = "".join(k.hash + "".join(map(to_line, k.copies)) for k in kernels)
+    digest = hashlib.sha256(content.encode()).hexdigest()
     return Trace(
         tuple(replace(k, hash=digest) for k in kernels), str(path), producer="Accel-Sim tracer"
     )
 
 
-def _listed(path: FilePath) -> list[FilePath]:
-    """The kernel files of a list; memory copies and other lines say nothing to the simulator."""
-    lines = Lines(path)
-    names = [line for line in lines if line.startswith("kernel")]
-    for name in names:
-        if not FILE.fullmatch(name):
-            raise InputError(f"{path}: {name!r} found, expected a file in the same folder")
-    if not names:
+def _listed(path: FilePath) -> Iterator[tuple[FilePath, tuple[Copy, ...]]]:
+    """The kernel files of a list, with the copies before each; other lines say nothing."""
+    lines, pending, found = Lines(path), Pending(), False
+    for line in lines:
+        if line.startswith("kernel"):
+            if not FILE.fullmatch(line):
+                lines.fail(f"{line!r} found, expected a file in the same folder")
+            yield path.parent / line, pending.take()
+            found = True
+        elif copy := _copy(line, lines):
+            pending.add(copy)
+    if not found:
         raise InputError(f"{path}: no kernel found, expected a line such as kernel-1.traceg")
-    return [path.parent / name for name in names]
 
 
-def _kernel(path: FilePath, number: int, programs: dict[str, Program] | None) -> Kernel:
+def _copy(line: str, lines: Lines) -> Copy | None:
+    try:
+        return from_line(line)
+    except InputError as error:
+        lines.fail(str(error))
+
+
+def _kernel(
+    path: FilePath, number: int, programs: dict[str, Program] | None, copies: tuple[Copy, ...]
+) -> Kernel:
     """Read the file once, for its code and its errors; the CTAs follow when they are needed."""
     header = _Header(Lines(path))
     program = None
@@ -127,6 +141,7 @@ def _kernel(path: FilePath, number: int, programs: dict[str, Program] | None) ->
         registers=header.number("nregs"),
         shared_bytes=header.number("shmem"),
         hash=digest,
+        copies=copies,
     )
 
 

@@ -21,6 +21,7 @@ from ..isa.files import whole
 from ..isa.program import INSTRUCTION_BYTES, Access
 from . import accelsim_code
 from .addresses import STRIDE, encode
+from .copies import to_line
 from .kernel import LOCAL_WINDOW, SHARED_WINDOW, Kernel, Trace, Warp
 
 VERSION: Final = 5
@@ -42,13 +43,24 @@ def write(trace: Trace, path: FilePath, compression: str = "") -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)  # what is half written does not pass for whole
-    names = [f"kernel-{k}.traceg{compression}" for k in range(1, len(trace.kernels) + 1)]
-    for number, (kernel, name) in enumerate(zip(trace.kernels, names, strict=True), 1):
+    for number, kernel in enumerate(trace.kernels, 1):
+        name = _file_name(number, compression)
         with whole(path.parent / name) as stream, _compressed(stream, compression) as text:
-            for line in _lines(kernel, number):
+            for line in lines(kernel, number):
                 text.write(f"{line}\n".encode("ascii"))
     with whole(path) as stream:
-        stream.write("".join(f"{name}\n" for name in names).encode())
+        for number, kernel in enumerate(trace.kernels, 1):
+            stream.write(listed(kernel, number, compression).encode("ascii"))
+
+
+def listed(kernel: Kernel, number: int, compression: str) -> str:
+    """The lines of the list for the launch `number` from 1: the copies before it, its file."""
+    lines = *map(to_line, kernel.copies), _file_name(number, compression)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _file_name(number: int, compression: str) -> str:
+    return f"kernel-{number}.traceg{compression}"
 
 
 def _compressed(stream: Any, compression: str) -> Any:
@@ -77,16 +89,17 @@ class _Plain:
         pass
 
 
-def _lines(kernel: Kernel, number: int) -> Iterator[str]:
+def lines(kernel: Kernel, number: int) -> Iterator[str]:
+    """The file of one kernel, the launch `number` from 1."""
     yield from _header(kernel, number)
     code = [accelsim_code.to_line(inst) for inst in kernel.program.instructions]
     for cta in map(kernel.load_cta, range(kernel.n_ctas)):
         yield "#BEGIN_TB\n"
         yield f"thread block = {','.join(map(str, kernel.cta_index(cta.number)))}\n"
         for k, warp in enumerate(cta.warps):
-            lines = list(_warp(kernel, warp, code))
-            yield f"warp = {k}\ninsts = {len(lines)}"
-            yield from lines
+            steps = list(_warp(kernel, warp, code))
+            yield f"warp = {k}\ninsts = {len(steps)}"
+            yield from steps
             yield ""
         yield "#END_TB\n"
 

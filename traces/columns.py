@@ -12,13 +12,14 @@ import struct
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.errors import InputError
 from ..isa.program import Access, Program
+from . import mask_columns
 from .address_columns import Addresses, Columns, Masks, compress, expand
 from .kernel import WARP_SIZE, Accesses, Cta, Path, Warp
 
@@ -36,62 +37,69 @@ class Form(Enum):
     DIFFERENCES = auto()  # planes of the difference from one number to the next
 
 
+Types: TypeAlias = dict[str, tuple[str, Form]]  # by the name of the column
+
 # Type and form of every column, in file order; `shared_` repeats the addresses for LDGSTS.
 # Rows in which no lane executes have no entries; the others are grouped by instruction.
-ADDRESS_TYPES: Final[dict[str, tuple[str, Form]]] = {
+ADDRESS_TYPES: Final[Types] = {
     "origin": ("<i8", Form.DIFFERENCES),  # per instruction that has rows: its lowest address,
     "shift": ("u1", Form.PLAIN),  # and in how many low bits its other addresses are like it
-    "listed": ("u1", Form.PLAIN),  # per row: 0 base and stride, 1 listed
+    "steady": ("u1", Form.PLAIN),  # 1: its listed addresses are differences to the origin
+    "form": ("u1", Form.PLAIN),  # per row: 0 base and stride, 1 listed, 2 like an earlier row
     "base": ("<u8", Form.PLANES),  # per row with base and stride: address of the lowest lane
     "stride": ("<u8", Form.PLANES),  # bytes from lane to lane
+    "like": ("u1", Form.PLAIN),  # per row like another: how many rows before it that is
+    "offset": ("<u8", Form.PLANES),  # and what all lanes add to its addresses
     "list": ("<u8", Form.PLANES),  # per executing lane of a listed row
 }
-TYPES: Final[dict[str, tuple[str, Form]]] = {
+TYPES: Final[Types] = {
     "path_length": ("<u4", Form.DIFFERENCES),  # per distinct path
     "pcs": ("<u4", Form.DIFFERENCES),  # per path entry
-    "mask_kind": ("u1", Form.PLAIN),  # per path entry: which masks follow from others
-    "masks": ("<u4", Form.PLAIN),  # those that do not
+    "mask_kind": ("<u4", Form.PLANES),  # per path entry: which earlier mask its active lanes are
+    "masks": ("<u4", Form.PLAIN),  # active lanes that are no earlier mask
+    "skipped": ("<u4", Form.PLAIN),  # active lanes that do not execute, by instruction
     "warp_path": ("<u4", Form.DIFFERENCES),  # per warp: number of its path in this block
     **ADDRESS_TYPES,
     **{f"shared_{name}": form for name, form in ADDRESS_TYPES.items()},
 }
-HEAD: Final = struct.Struct("<" + "QB" * len(TYPES))  # of each column: length, planes
-# Bits of `mask_kind`. The active lanes are those of the entry before, unless ...
-LISTED: Final = 1  # they are listed,
-FOLLOWS: Final = 2  # or are those that executed the entry before.
-APART: Final = 4  # The executing lanes are listed, else all active ones.
 
 
-def pack(columns: Columns) -> bytes:
+def pack(columns: Columns, types: Types = TYPES) -> bytes:
     """The length and the number of planes of each column, then their bytes."""
-    arrays = [columns[name].astype(kind) for name, (kind, _) in TYPES.items()]
-    parts = [_to_bytes(array, TYPES[name][1]) for name, array in zip(TYPES, arrays, strict=True)]
+    arrays = [columns[name].astype(kind) for name, (kind, _) in types.items()]
+    parts = [_to_bytes(array, types[name][1]) for name, array in zip(types, arrays, strict=True)]
     sizes = [
         (len(array), len(part) // max(len(array), 1))
         for array, part in zip(arrays, parts, strict=True)
     ]
-    return HEAD.pack(*itertools.chain(*sizes)) + b"".join(parts)
+    return _head(types).pack(*itertools.chain(*sizes)) + b"".join(parts)
 
 
-def unpack(data: bytes) -> Columns:
+def unpack(data: bytes, types: Types = TYPES) -> Columns:
     """Inverse of `pack`. Raises InputError for another number of bytes than announced."""
-    if len(data) < HEAD.size:
-        raise InputError(f"{len(data)} bytes found, expected at least {HEAD.size}")
-    numbers = HEAD.unpack_from(data)
+    head = _head(types)
+    if len(data) < head.size:
+        raise InputError(f"{len(data)} bytes found, expected at least {head.size}")
+    numbers = head.unpack_from(data)
     sizes = list(zip(numbers[::2], numbers[1::2], strict=True))
-    expected = HEAD.size + sum(length * planes for length, planes in sizes)
+    expected = head.size + sum(length * planes for length, planes in sizes)
     if expected != len(data):
         raise InputError(f"{len(data)} bytes found, expected {expected}")
-    types = [np.dtype(kind) for kind, _ in TYPES.values()]
-    whole = sum(length * kind.itemsize for (length, _), kind in zip(sizes, types, strict=True))
+    kinds = [np.dtype(kind) for kind, _ in types.values()]
+    whole = sum(length * kind.itemsize for (length, _), kind in zip(sizes, kinds, strict=True))
     if whole > SIZE_LIMIT:
         raise InputError(f"columns of {whole} bytes found, expected at most {SIZE_LIMIT}")
-    columns, start = {}, HEAD.size
-    for name, kind, (length, planes) in zip(TYPES, types, sizes, strict=True):
+    columns, start = {}, head.size
+    for name, kind, (length, planes) in zip(types, kinds, sizes, strict=True):
         octets = np.frombuffer(data, np.uint8, length * planes, start).reshape(planes, length)
-        columns[name] = _from_bytes(name, octets, kind, TYPES[name][1])
+        columns[name] = _from_bytes(name, octets, kind, types[name][1])
         start += octets.size
     return columns
+
+
+def _head(types: Types) -> struct.Struct:
+    """Of each column: length, planes."""
+    return struct.Struct("<" + "IB" * len(types))
 
 
 def _to_bytes(column: NDArray[Any], form: Form) -> bytes:
@@ -200,13 +208,16 @@ class Builder:
         if len(shared) and shared[~copies].any():
             raise InputError("a row has a shared address though its instruction is no LDGSTS")
         second = compress(shared[copies[: len(shared)]], pcs[copies], executed[copies])
+        lengths = np.array([len(path.pcs) for path in paths], np.uint32)
+        steps = (
+            _joined([getattr(path, name) for path in paths], np.uint32)
+            for name in ("pcs", "active", "executed")
+        )
+        path_pcs, *masks = steps
         return {
-            "path_length": np.array([len(path.pcs) for path in paths], np.uint32),
-            "pcs": _joined([path.pcs for path in paths], np.uint32),
-            **_compress_masks(
-                _joined([path.active for path in paths], np.uint32),
-                _joined([path.executed for path in paths], np.uint32),
-            ),
+            "path_length": lengths,
+            "pcs": path_pcs,
+            **mask_columns.compress(lengths, path_pcs, *masks),
             "warp_path": np.array(numbers, np.uint32),
             **compress(addresses, pcs, executed),
             **{f"shared_{name}": column for name, column in second.items()},
@@ -268,40 +279,11 @@ class Block:
         return Cta(number, tuple(map(Warp, paths, accesses)))
 
 
-def _compress_masks(active: Masks, executed: Masks) -> Columns:
-    """Columns `mask_kind` and `masks` of path entries."""
-    last_active, last_executed = (np.concatenate([[0], m])[:-1] for m in (active, executed))
-    changes, apart = active != last_active, active != executed
-    follows = changes & (active == last_executed)
-    listed = changes & ~follows
-    pairs = np.stack([active, executed], axis=1)
-    return {
-        "mask_kind": LISTED * listed + FOLLOWS * follows + APART * apart,
-        "masks": pairs[np.stack([listed, apart], axis=1)],
-    }
-
-
-def _expand_masks(kind: NDArray[np.uint8], masks: Masks) -> tuple[Masks, Masks]:
-    """Inverse of `_compress_masks`. Raises InputError."""
-    listed, follows, apart = (kind & bit != 0 for bit in (LISTED, FOLLOWS, APART))
-    place = np.cumsum(listed.astype(np.int64) + apart)  # behind the masks of each entry
-    _expect("entries in column masks", len(masks), place[-1] if len(place) else 0)
-    last_apart = np.concatenate([[False], apart])[:-1]
-    if kind.max(initial=0) > LISTED + FOLLOWS + APART or (follows & (listed | ~last_apart)).any():
-        raise InputError("column mask_kind holds a number that does not fit the one before it")
-    masks = np.concatenate([[np.uint32(0)], masks])
-    # Numbered from 1: a listed active mask, or else the mask that executed the entry before.
-    changed = np.where(listed | follows, place - apart, 0)
-    active = masks[np.maximum.accumulate(changed)] if len(kind) else masks[:0]
-    return active, np.where(apart, masks[place], active)
-
-
 def _split_paths(columns: Columns, layout: Layout) -> list[Path]:
     """The distinct paths of a block, checked."""
     lengths = columns["path_length"].astype(np.int64)
-    entries = columns["pcs"], *_expand_masks(columns["mask_kind"], columns["masks"])
-    for column in entries:
-        _expect("path entries", len(column), lengths.sum())
+    _expect("path entries", len(columns["pcs"]), lengths.sum())
+    entries = columns["pcs"], *mask_columns.expand(columns, lengths, columns["pcs"])
     ends = np.cumsum(lengths)
     paths = []
     for start, end in zip(ends - lengths, ends, strict=True):

@@ -27,6 +27,8 @@ class KernelInfo:
     grid: tuple[int, int, int]
     block: tuple[int, int, int]
     control_bits: bool
+    copies: int  # by the host, since the launch before
+    copied_bytes: int
     ctas: int
     warps: int
     instructions: int = 0
@@ -45,7 +47,8 @@ def info(kernel: Kernel) -> KernelInfo:
     warps = kernel.n_ctas * kernel.warps_per_cta
     found = KernelInfo(
         *(kernel.name, kernel.launch, kernel.program.arch, kernel.grid, kernel.block),
-        *(kernel.program.control_bits, kernel.n_ctas, warps),
+        *(kernel.program.control_bits, len(kernel.copies), sum(c.size for c in kernel.copies)),
+        *(kernel.n_ctas, warps),
     )
     code = kernel.program.instructions
     executions = np.zeros(len(code), np.int64)

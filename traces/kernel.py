@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.program import Access, Program, Space
+from .copies import Copy, Pending
 
 WARP_SIZE = 32
 # Where generic addresses of shared and of local memory begin, and how many there are of each.
@@ -95,6 +96,7 @@ class Kernel:
     warm: frozenset[str] = frozenset()  # of "icache", "l1i", "const", "l1": every access hits
     hash: str = ""  # content hash of the trace it came from
     clock_reads: bool = False  # report clock reads (hand-written SASS)
+    copies: tuple[Copy, ...] = ()  # by the host since the launch before
 
     @property
     def name(self) -> str:
@@ -116,6 +118,16 @@ class Kernel:
         """(x, y, z) of CTA `number`."""
         x, y, _ = self.grid
         return number % x, number // x % y, number // (x * y)
+
+
+def kept(kernels: Iterable[Kernel], wanted: Callable[[Kernel], bool]) -> tuple[Kernel, ...]:
+    """The launches that are wanted; copies before one that is left out come before the next."""
+    found, pending = [], Pending()
+    for kernel in kernels:
+        pending.add(*kernel.copies)
+        if wanted(kernel):
+            found.append(replace(kernel, copies=pending.take()))
+    return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from ..isa.compiled import compiled, entry
 from .kernel import WARP_SIZE
 
 HIGHEST = (1 << 63) - 1
+REACH = 32  # rows back in which one like this one is looked for
+# What a row is stored as.
+AFFINE, LISTED, LIKE = range(3)
 
 
 @compiled
@@ -17,6 +20,12 @@ def lowest_lane(mask):
     while not mask >> lane & 1:
         lane += 1
     return lane
+
+
+@compiled
+def folded(number):
+    """0, -1, 1, -2, ... as 0, 1, 2, 3, ...: small numbers of both signs have small bytes."""
+    return number << 1 ^ number >> 63
 
 
 @compiled
@@ -41,6 +50,36 @@ def fit(rows, group, masks, addresses, listed, base, stride, origin):
                 origin[group[k]] = min(origin[group[k]], values[lane])
 
 
+@compiled
+def _distance(values, others, mask):
+    """What all lanes of `mask` add to the other row's addresses; 0 and False if they differ."""
+    first = lowest_lane(mask)
+    distance = values[first] - others[first]
+    for lane in range(first, WARP_SIZE):
+        if mask >> lane & 1 and values[lane] - others[lane] != distance:
+            return 0, False
+    return distance, True
+
+
+@entry
+def relate(rows, masks, addresses, place, form, like, offset):
+    """Of listed rows: how many rows before it one is that differs by the same in all lanes.
+
+    `place` numbers the rows of `addresses` in the order of the groups, in which they are read.
+    """
+    for k in range(len(rows)):
+        row, mask = rows[k], masks[k]
+        if form[k] != LISTED:
+            continue
+        for back in range(1, min(REACH, row) + 1):
+            earlier = place[row - back]
+            if 0 <= earlier < k and masks[earlier] & mask == mask:
+                distance, same = _distance(addresses[row], addresses[row - back], mask)
+                if same:
+                    form[k], like[k], offset[k] = LIKE, back, distance
+                    break
+
+
 @entry
 def collect_bits(rows, group, masks, addresses, origin, bits):
     """The bits in which the addresses of each group differ from its origin."""
@@ -51,39 +90,69 @@ def collect_bits(rows, group, masks, addresses, origin, bits):
 
 
 @entry
-def subtract(rows, group, masks, addresses, listed, origin, shift, last, bases, lists):
-    """Differences of the bases to the group's last one, of listed addresses to the lane's."""
-    n_bases = n_lists = 0
+def subtract(
+    rows, group, masks, addresses, form, offset, origin, shift, steady, last, bases, offsets, lists
+):
+    """Differences of bases and offsets to the group's last one, of listed addresses to the lane's.
+
+    Differences are folded. In `steady` groups listed addresses differ from the origin instead,
+    which is the lowest of them.
+    """
+    n_bases = n_offsets = n_lists = 0
     for k in range(len(rows)):
         g = group[k]
         if k == 0 or g != group[k - 1]:
             last[:] = origin[g]
             last_base = origin[g]
+            last_offset = 0
         values, mask = addresses[rows[k]], masks[k]
-        if not listed[k]:
+        if form[k] == AFFINE:
             base = values[lowest_lane(mask)]
-            bases[n_bases] = base - last_base >> shift[g]
+            bases[n_bases] = folded(base - last_base >> shift[g])
             last_base = base
             n_bases += 1
-            continue
-        for lane in range(WARP_SIZE):
-            if mask >> lane & 1:
-                lists[n_lists] = values[lane] - last[lane] >> shift[g]
-                last[lane] = values[lane]
-                n_lists += 1
+        elif form[k] == LIKE:
+            offsets[n_offsets] = folded(offset[k] - last_offset)
+            last_offset = offset[k]
+            n_offsets += 1
+        else:
+            for lane in range(WARP_SIZE):
+                if mask >> lane & 1:
+                    difference = values[lane] - last[lane] >> shift[g]
+                    if not steady[g]:
+                        difference = folded(difference)
+                        last[lane] = values[lane]
+                    lists[n_lists] = difference
+                    n_lists += 1
 
 
 @entry
-def add(rows, group, masks, listed, origin, shift, last, bases, strides, lists, addresses):
+def add(
+    rows,
+    group,
+    masks,
+    form,
+    origin,
+    shift,
+    steady,
+    last,
+    bases,
+    strides,
+    like,
+    offsets,
+    lists,
+    addresses,
+):
     """Inverse of `subtract`: fill in the addresses of all rows."""
-    n_bases = n_lists = stride = 0
+    n_bases = n_offsets = n_lists = stride = 0
     for k in range(len(rows)):
         g = group[k]
         if k == 0 or g != group[k - 1]:
             last[:] = origin[g]
             base = origin[g]
+            offset = 0
         values, mask = addresses[rows[k]], masks[k]
-        if not listed[k]:
+        if form[k] == AFFINE:
             base += unfolded(bases[n_bases]) << shift[g]
             stride += unfolded(strides[n_bases])
             first = lowest_lane(mask)
@@ -91,9 +160,18 @@ def add(rows, group, masks, listed, origin, shift, last, bases, strides, lists, 
                 if mask >> lane & 1:
                     values[lane] = base + (lane - first) * stride
             n_bases += 1
-            continue
-        for lane in range(WARP_SIZE):
-            if mask >> lane & 1:
-                last[lane] += unfolded(lists[n_lists]) << shift[g]
-                values[lane] = last[lane]
-                n_lists += 1
+        elif form[k] == LIKE:
+            others = addresses[rows[k] - like[n_offsets]]
+            offset += unfolded(offsets[n_offsets])
+            for lane in range(WARP_SIZE):
+                if mask >> lane & 1:
+                    values[lane] = others[lane] + offset
+            n_offsets += 1
+        else:
+            for lane in range(WARP_SIZE):
+                if mask >> lane & 1:
+                    difference = lists[n_lists] if steady[g] else unfolded(lists[n_lists])
+                    values[lane] = last[lane] + (difference << shift[g])
+                    if not steady[g]:
+                        last[lane] = values[lane]
+                    n_lists += 1

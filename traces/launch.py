@@ -83,6 +83,11 @@ class BufferSpec(_Table):
     file: str | None = None
     check: str | None = None
 
+    @property
+    def has_content(self) -> bool:
+        """Whether the file says what the host copies there before the first launch."""
+        return self.file is not None or "init" in self.model_fields_set
+
     @model_validator(mode="after")
     def _complete(self) -> BufferSpec:
         if self.dtype is not None and self.dtype not in DTYPES:
@@ -149,7 +154,8 @@ def run_launch(
     """
     buffers = {name: first_content(launch, name) for name in launch.buffer}
     device = Device(launch.checks)
-    placed = Buffers(device.memory, list(buffers.values()))
+    untouched = [buffers[name] for name, spec in launch.buffer.items() if not spec.has_content]
+    placed = Buffers(device, list(buffers.values()), untouched)
     programs = device.load_module(cubin).kernels
     kernels = []
     for number, spec in enumerate(launch.launch):

@@ -20,6 +20,13 @@ FORMATS: Final = (
 )
 
 
+def is_accelsim(path: Path) -> bool:
+    """Whether a file's name is that of an Accel-Sim list or of one of its kernels."""
+    from . import accelsim
+
+    return accelsim.is_accelsim(path)
+
+
 def load(
     path: str | Path,
     launch: str | Path | None = None,
@@ -32,14 +39,17 @@ def load(
     `cubin` gives an Accel-Sim trace the code that it was traced from, control bits included.
 
     `kernel`, a name or a pattern such as `mat*`, keeps only the kernels that match, `launches`
-    only the launches with these numbers, from 0.
+    only the launches with these numbers, from 0. Copies by the host before a launch that is left
+    out come before the next that is kept.
     """
+    from .kernel import kept
+
     wanted = _Wanted(kernel, launches)
     trace = _read(Path(path), launch, Path(cubin) if cubin else None, wanted)
-    kept = tuple(k for k in trace.kernels if wanted(k.launch, k.name))
-    if not kept:
+    kernels = kept(trace.kernels, lambda k: wanted(k.launch, k.name))
+    if not kernels:
         wanted.complain(path)
-    return replace(trace, kernels=kept)
+    return replace(trace, kernels=kernels)
 
 
 def record(
@@ -103,7 +113,7 @@ def _read(path: Path, launch: str | Path | None, cubin: Path | None, wanted: _Wa
     from . import accelsim, tree
 
     suffix = path.suffix.lower()
-    if accelsim.is_accelsim(path) and launch is None:
+    if is_accelsim(path) and launch is None:
         return accelsim.read(path, cubin, wanted)
     if cubin is not None:
         raise InputError(f"{path}: --cubin found with it, expected that only for Accel-Sim traces")

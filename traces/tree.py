@@ -24,6 +24,7 @@ from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Kind, Program,
 from . import tree_code, tree_schema
 from .addresses import Rows, lanes_in_block
 from .columns import ROW_LIMIT, fingerprint
+from .copies import Copy, Pending, from_line
 from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, SharedWindow, Trace, Warp
 
 TRACE: Final = "dynamic_trace.pb"
@@ -67,12 +68,12 @@ def read(path: FilePath, wanted: Callable[[int, str], bool] = lambda launch, nam
     trace = _parsed(path, "Trace")
     code = _Code(root / CODE)
     launches = list(_launches(path, trace))
-    code.launched = {message.function_unique_id for _, message in launches}
-    kernels = [
-        _Launch(path, launched, message, code)
-        for launched, message in launches
-        if wanted(launched.number - 1, tree_code.VARIANT.sub("", message.name))
-    ]
+    code.launched = {message.function_unique_id for _, message, _ in launches}
+    kernels, pending = [], Pending()
+    for launched, message, copies in launches:
+        pending.add(*copies)
+        if wanted(launched.number - 1, tree_code.VARIANT.sub("", message.name)):
+            kernels.append(_Launch(path, launched, message, code, pending.take()))
     digest = hashlib.sha256(_content(path) + code.data)
     for kernel in kernels:
         kernel.hash_into(digest)
@@ -100,20 +101,30 @@ def _parsed(path: FilePath, kind: str) -> Any:
     return message
 
 
-def _launches(path: FilePath, trace: Any) -> Iterator[tuple[Launched, Any]]:
-    """Launches in the order of the events; copies and other events say nothing here."""
+def _launches(path: FilePath, trace: Any) -> Iterator[tuple[Launched, Any, tuple[Copy, ...]]]:
+    """Launches in the order of the events, with the copies before each."""
+    pending = Pending()
     if DEVICE not in trace.gpu_device:
         raise InputError(f"{path}: devices {sorted(trace.gpu_device)} found, expected device 0")
     streams = trace.gpu_device[DEVICE].streams
     for number in sorted(streams):
         kernels = streams[number].kernels
         for event in streams[number].ordered_cuda_events:
+            if copy := _copy(path, event):
+                pending.add(copy)
             found = EVENT.fullmatch(event)
             if not found:
                 continue
             if not 1 <= int(found[1]) <= len(kernels):
                 raise InputError(f"{path}: {event!r} found, expected one of {len(kernels)} kernels")
-            yield Launched(number, int(found[1])), kernels[int(found[1]) - 1]
+            yield Launched(number, int(found[1])), kernels[int(found[1]) - 1], pending.take()
+
+
+def _copy(path: FilePath, event: str) -> Copy | None:
+    try:
+        return from_line(event)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 class _Code:
@@ -153,9 +164,16 @@ class _Code:
 class _Launch:
     """One launch, checked; gives its CTAs."""
 
-    def __init__(self, path: FilePath, launched: Launched, message: Any, code: _Code) -> None:
+    def __init__(
+        self,
+        path: FilePath,
+        launched: Launched,
+        message: Any,
+        code: _Code,
+        copies: tuple[Copy, ...],
+    ) -> None:
         self._path, self._root, self._launched = path, path.parent, launched
-        self._message = message
+        self._message, self._before = message, copies
         self._grid = self._shape("grid_dim")
         self._block = self._shape("block_dim")
         for name in ("size_shared_memory", "number_of_registers"):
@@ -179,6 +197,7 @@ class _Launch:
             registers=message.number_of_registers,
             shared_bytes=message.size_shared_memory,
             hash=digest,
+            copies=self._before,
         )
 
     def hash_into(self, digest: Any) -> None:

@@ -15,6 +15,7 @@ from ..isa.files import whole
 from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Program, Space
 from . import tree, tree_code, tree_schema
 from .addresses import encode
+from .copies import to_line
 from .kernel import LOCAL_WINDOW, SHARED_WINDOW, Kernel, Trace, Warp, lanes_of
 
 TRACER_VERSION: Final = 4
@@ -88,7 +89,7 @@ def _launches(trace: Trace, programs: list[Program], names: list[str]) -> Any:
         )
         for field, shape in ((one.grid_dim, kernel.grid), (one.block_dim, kernel.block)):
             field.x, field.y, field.z = shape
-        stream.ordered_cuda_events.append(f"kernel-{number}.trace")
+        stream.ordered_cuda_events.extend([*map(to_line, kernel.copies), f"kernel-{number}.trace"])
     return message
 
 

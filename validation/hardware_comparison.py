@@ -35,6 +35,7 @@ def validate_hardware(
     gpu: str = "rtx_a6000",
     preset: str = "ref",
     *,
+    cubin: str | Path | None = None,
     output: str | Path | None = None,
     min_cycles: float = 0,
     seed: int = SEED,
@@ -44,10 +45,10 @@ def validate_hardware(
 ) -> HardwareReport:
     """Compare elapsed cycles by application: simulated from `traces`, and published, with hardware.
 
-    `hardware` is a table or a report of Nsight Compute (`hardware_table.read`; without it, the
-    table of this project), `traces` a folder (`simulated`; without it, only published models are
-    compared). Applications whose hardware takes less than `min_cycles` are left out. `output`
-    keeps the runs and the report. Raises InputError.
+    `hardware` is a table or a report of Nsight Compute (`hardware_table.read`; without it, that of
+    this project), `traces` a folder (`simulated`; without it, only published models are compared),
+    `cubin` the program of the Accel-Sim traces in it. Applications whose hardware takes less than
+    `min_cycles` are left out. `output` keeps the runs and the report. Raises InputError.
     """
     path = Path(hardware) if hardware else DEFAULT_TABLE
     machine = load_machine(gpu, preset, overrides)
@@ -64,7 +65,8 @@ def validate_hardware(
     parts = list(_published(of_gpu[of_gpu["model"] != ""]))
     if traces:
         folder = Path(output) if output else None
-        simulated = _simulated(Path(traces), measured, machine, folder, threads, progress)
+        program = Path(cubin) if cubin else None
+        simulated = _simulated(Path(traces), program, measured, machine, folder, threads, progress)
         notes += _left_out(measured, simulated)
         parts.append(simulated)
     else:
@@ -112,6 +114,7 @@ def _published(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 def _simulated(
     folder: Path,
+    cubin: Path | None,
     measured: pd.DataFrame,
     machine: Machine,
     output: Path | None,
@@ -127,7 +130,7 @@ def _simulated(
         return (one.name, one.arguments) in places
 
     rows = []
-    for one, document in documents(folder, wanted, machine, output, threads, progress):
+    for one, document in documents(folder, wanted, machine, cubin, output, threads, progress):
         row = places[one.name, one.arguments]
         rows.append(
             {

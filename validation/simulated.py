@@ -23,7 +23,7 @@ from ..isa.errors import InputError
 from ..sim import run
 from ..sim.machine.load import Machine
 from ..sim.result import RESULT, run_fingerprint
-from ..traces.load import ACCELSIM_LIST
+from ..traces.load import ACCELSIM_LIST, is_accelsim
 from ..traces.tree import TRACE
 from .hardware_table import NO_ARGUMENTS
 
@@ -91,12 +91,14 @@ def documents(
     folder: Path,
     wanted: Callable[[Application], bool],
     machine: Machine,
+    cubin: Path | None = None,
     output: Path | None = None,
     threads: int = 1,
     progress: Progress | None = None,
 ) -> Iterator[tuple[Application, dict[str, Any]]]:
     """The result, as in `result.json`, of each application that is wanted.
 
+    `cubin` is the program of all that are Accel-Sim traces.
     What is simulated here is kept below `output`, laid out so that it can be the next `folder`.
     """
     for one in applications(folder, machine.gpu.arch):
@@ -114,6 +116,7 @@ def documents(
                 machine.key,
                 machine.preset,
                 launch=one.launch,
+                cubin=cubin if is_accelsim(one.path) else None,
                 threads=threads,
                 **machine.overrides,
             )

@@ -46,18 +46,21 @@ GPU = record(
 
 
 @entry
-def begin_kernel(gpu, follows):
+def begin_kernel(gpu, follows, copies):
     """Start a kernel on empty SMs; its parameters are in the L2, as the launch wrote them.
 
-    The L2 is empty unless the kernel `follows` another one.
+    The L2 is empty unless the kernel `follows` another one, but for the host's `copies`, rows of
+    address and bytes.
     """
     kernel, machine = kernel_at(gpu.kernel, 0), machine_at(gpu.machine, 0)
     slice_hash.begin(gpu.l2.map, machine.l2.slices)
     if follows:
         l2.begin(gpu.l2, machine)
     dram.begin(gpu.dram, machine)
+    if machine.l2.memcpy_fills_l2:
+        l2.install_copies(gpu.l2, machine, copies)
     for line in range(kernel.parameter_lines):
-        l2.install(gpu.l2, gpu.dram, machine, CONSTANTS // machine.l2.line_bytes + line)
+        l2.install(gpu.l2, machine, CONSTANTS // machine.l2.line_bytes + line)
     for s in range(gpu.n_sms):
         sm.begin_kernel(sm_at(gpu.sms, s), s)
     dispatch.first_wave(gpu.dispatch, gpu.sms, gpu.n_sms, kernel, machine)

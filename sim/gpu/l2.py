@@ -17,6 +17,7 @@ SLICES = 128
 MISSES = 256  # of a slice, at most
 KINDS = 8  # of requests, at most
 ALL_BYTES = (1 << 32) - 1  # of a sector
+ALL_SECTORS = (1 << SECTORS) - 1
 
 SET = record(
     ("line", "i8", WAYS),  # line number + 1; 0: empty
@@ -121,25 +122,53 @@ def _way_of(unit, l2_set, memory, machine, slice_, line, at):
             dirty = int(l2_set.dirty[u(way)])
             unit.evicted_at = dram.write(memory, machine, slice_, dirty, at)
             unit.request_free = max(unit.request_free, unit.evicted_at)
-        l2_set.line[u(way)] = line + 1
-        l2_set.valid[u(way)] = 0
-        l2_set.dirty[u(way)] = 0
-        l2_set.filled[u(way)] = 0
-        for sector in range(SECTORS):
-            l2_set.written[u(way), u(sector)] = 0
-            l2_set.atomic_free[u(way), u(sector)] = 0
-    unit.uses += 1
-    l2_set.used[u(way)] = unit.uses
+        _replace(l2_set, way, line)
+    _use(unit, l2_set, way)
     return way
 
 
 @compiled
-def install(l2, memory, machine, line):
-    """Make a whole line valid, as a copy or a launch leaves it."""
+def _replace(l2_set, way, line):
+    l2_set.line[u(way)] = line + 1
+    l2_set.valid[u(way)] = 0
+    l2_set.dirty[u(way)] = 0
+    l2_set.filled[u(way)] = 0
+    for sector in range(SECTORS):
+        l2_set.written[u(way), u(sector)] = 0
+        l2_set.atomic_free[u(way), u(sector)] = 0
+
+
+@compiled
+def _use(unit, l2_set, way):
+    unit.uses += 1
+    l2_set.used[u(way)] = unit.uses
+
+
+@compiled
+def install(l2, machine, line):
+    """Make a whole line valid and clean, as a copy or a launch leaves it.
+
+    That is before the kernel starts, so the memory has had time for what the line displaces.
+    """
     slice_ = slice_hash.slice_of(l2.map, line)
     l2_set = _set_of(l2, slice_, line // l2.map.slices)
-    way = _way_of(l2.slices[u(slice_)], l2_set, memory, machine, slice_, line, 0)
-    l2_set.valid[u(way)] = 15
+    way = _find(l2_set, machine.l2.ways, line)
+    if way < 0:
+        way = _oldest(l2_set, machine.l2.ways)
+    _replace(l2_set, way, line)
+    _use(l2.slices[u(slice_)], l2_set, way)
+    l2_set.valid[u(way)] = ALL_SECTORS
+
+
+@compiled
+def install_copies(l2, machine, copies):
+    """What the host copied last is here, as far as there is room (memory 5.7)."""
+    room = machine.l2.size_kib * 1024
+    for k in range(len(copies)):
+        end = copies[k, 0] + copies[k, 1]
+        first = max(copies[k, 0], end - room)
+        for line in range(first // machine.l2.line_bytes, -(-end // machine.l2.line_bytes)):
+            install(l2, machine, line)
 
 
 @compiled

@@ -386,6 +386,9 @@ class L2(Section):
         description="a kernel finds what the one before left; or nothing, dirty sectors are lost; "
         "or nothing in as many slices as there are channels"
     )
+    memcpy_fills_l2: bool = Field(
+        description="what the host copied or set before a kernel is there, as its end has room"
+    )
     prefetch_hints: bool = Field(description="LTC64B, LTC128B: bytes that a miss fetches")
     atomic_interval: Count = Field(
         description="cycles of an atomic in its slice: per sector, and per lane with the same word"

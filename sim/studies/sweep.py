@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ...isa.errors import InputError
 from ...isa.files import whole
-from ...traces.load import ACCELSIM_LIST
+from ...traces.load import ACCELSIM_LIST, is_accelsim
 from ...traces.tree import TRACE
 from ..machine.load import load as load_machine
 from ..result import MODEL_VERSION, RESULT
@@ -52,6 +52,7 @@ class Input(Table):
 
     trace: str | None = None
     launch: str | None = None
+    cubin: str | None = None  # the program of an Accel-Sim trace
     kernel: str | None = None
     zoo: str | None = None
     arch: str = "sm_86"  # of the zoo's cubin
@@ -60,8 +61,8 @@ class Input(Table):
     def _one_source(self) -> Self:
         if (self.trace is None) == (self.zoo is None):
             raise ValueError("an input is either a trace or a kernel of the zoo")
-        if self.zoo and (self.launch or self.kernel):
-            raise ValueError("launch and kernel belong to a trace, not to the zoo")
+        if self.zoo and (self.launch or self.kernel or self.cubin):
+            raise ValueError("launch, cubin and kernel belong to a trace, not to the zoo")
         return self
 
     @property
@@ -129,6 +130,21 @@ class Sweep(Table):
             raise ValueError("seeds are for kernels of the zoo; a trace has its data already")
         return self
 
+    def with_program(self, cubin: Path) -> Self:
+        """The same with the program of all Accel-Sim traces that do not name theirs.
+
+        Raises InputError if there are none.
+        """
+        inputs = [
+            one.model_copy(update={"cubin": str(cubin.resolve())})
+            if one.trace and not one.cubin and is_accelsim(Path(one.trace))
+            else one
+            for one in self.inputs
+        ]
+        if inputs == self.inputs:
+            raise InputError(f"{cubin}: found as --cubin, expected an Accel-Sim trace without one")
+        return self.model_copy(update={"inputs": inputs})
+
     def settings(self) -> list[dict[str, Value]]:
         """What the designs set, one dictionary a point; a sweep without any has one point."""
         found = list(self.points)
@@ -174,7 +190,7 @@ def read(path: str | Path) -> Sweep:
 
 
 def _absolute(one: Input, folder: Path) -> Input:
-    paths = {"trace": one.trace, "launch": one.launch}
+    paths = {"trace": one.trace, "launch": one.launch, "cubin": one.cubin}
     return one.model_copy(
         update={name: str((folder / path).resolve()) for name, path in paths.items() if path}
     )
@@ -227,7 +243,7 @@ def _digest(one: Input, seed: int | None) -> str:
 
         return content_hash(_zoo_trace(one.zoo, one.arch, seed))
     parts = [one.kernel or ""]
-    for name in (one.trace, one.launch):
+    for name in (one.trace, one.launch, one.cubin):
         for path in _files(Path(name)) if name else []:
             try:
                 with path.open("rb") as stream:
@@ -289,6 +305,7 @@ def run_point(point: Point, folder: str) -> None:
             point.preset,
             kernel=one.kernel,
             launch=one.launch,
+            cubin=one.cubin,
             sms=point.sms,
             max_cycles=point.max_cycles,
             **point.overrides,

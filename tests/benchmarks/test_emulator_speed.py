@@ -37,7 +37,7 @@ LAUNCHES = {
 def test_warp_instructions_per_second(benchmark, name, record):
     grid, block, args = LAUNCHES[name]
     device = Device()
-    buffers = Buffers(device.memory, arrays_of(args))
+    buffers = Buffers(device, arrays_of(args))
     (program,) = device.load_module(KERNELS / f"{name}.sm_86.cubin").kernels.values()
     parameters = pack_arguments(program, args, buffers)
     kernel = device.launch(program, grid, block, parameters)

@@ -93,6 +93,7 @@ def test_info(command, sample):
     assert kernel["footprint_bytes"] == 3 * 64 * 64 * 4  # three matrices of 64 x 64 floats
     assert kernel["lanes_active"] == 1
     assert kernel["control_bits"]
+    assert (kernel["copies"], kernel["copied_bytes"]) == (2, 2 * 64 * 64 * 4)
     text = command("trace", "info", sample).out
     assert "27,648" in text
     assert "LDS" in text

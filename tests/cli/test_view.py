@@ -11,7 +11,7 @@ import pytest
 import zstandard
 
 SVG = "{http://www.w3.org/2000/svg}"
-WINDOW = ("--cycles", "3000:3300", "--subcore", "0")  # of the sample: barriers, loads, FFMAs
+WINDOW = ("--cycles", "2200:2500", "--subcore", "0")  # of the sample: barriers, loads, FFMAs
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ class Kanata:
 def test_konata_log(view, command, sample, tmp_path):
     log = Kanata(view("m.log", "--format", "konata").read_text())
     document = command("view", sample, *WINDOW, "-o", tmp_path / "m.html", "--json").document
-    assert len(log.threads) == document["instructions"] == 47
+    assert len(log.threads) == document["instructions"] == 45
     assert len(log.arrows) == document["dependences"]
     ffma = next(n for n, label in log.labels.items() if " FFMA " in label)
     names = [name for lane, name, _, _ in log.stages[ffma] if lane == "0"]
@@ -181,7 +181,7 @@ def test_page(view):
     page = Page(text)
     assert page.loads == []
     assert re.findall(r"https?://[^\"]*", text) == ["http://www.w3.org/2000/svg"]
-    assert page.rows == [str(n) for n in range(47)]
+    assert page.rows == [str(n) for n in range(45)]
     drawing = ET.fromstring(re.search(r"<svg .*</svg>", text, re.DOTALL)[0])
     width, height = int(drawing.get("width")), int(drawing.get("height"))
     boxes = list(drawing.iter(f"{SVG}rect"))

@@ -10,8 +10,8 @@ from warpwise.isa.program import Program
 from warpwise.isa.sass import parse_instruction
 from warpwise.traces.emulator.arguments import Buffers
 from warpwise.traces.emulator.constants import constant_banks
+from warpwise.traces.emulator.device import Device
 from warpwise.traces.emulator.machine import run_batch
-from warpwise.traces.emulator.memory import GlobalMemory
 from warpwise.traces.emulator.recorder import Recorder
 from warpwise.traces.emulator.semantics import Code
 from warpwise.traces.emulator.state import Launch, State
@@ -49,8 +49,9 @@ class Experiment:
         arrays: tuple[NDArray[np.generic], ...] = (),
     ) -> None:
         self.program = assemble(text, arch)
-        self.memory = GlobalMemory()
-        self.buffers = Buffers(self.memory, arrays)
+        device = Device()
+        self.memory = device.memory
+        self.buffers = Buffers(device, arrays)
         shape = (1, 1, 1), (block or 32 * warps, 1, 1)
         banks = constant_banks(self.program, *shape, b"", 256, 0, b"")
         self.launch = Launch(self.program, *shape, shared, 256, banks, self.memory, {}, frozenset())

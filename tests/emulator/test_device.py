@@ -28,6 +28,26 @@ def test_memory_keeps_what_is_written() -> None:
     assert device.read(address + 994, 6) == b"ZZlast"
 
 
+def test_a_launch_that_is_recorded_finds_the_copies_since_the_last_one() -> None:
+    """Written and filled bytes; what a launch that is not recorded found, the next one finds."""
+    device = Device()
+    saxpy = device.load_module(SAXPY).kernels["saxpy"]
+    x, y = device.allocate(256), device.allocate(256)
+
+    def launch(record: bool = True):
+        return device.launch(saxpy, 1, 64, struct.pack("<ifQQ", 64, 2, x, y), record=record)
+
+    device.write(x, bytes(256))
+    device.fill(y, 0, 128)
+    assert launch(record=False) is None
+    device.write(y, b"last")
+    first, second = launch(), launch()
+    assert first is not None
+    assert first.copies == ((x, 256), (y, 128), (y, 4))
+    assert second is not None
+    assert second.copies == ()
+
+
 @given(st.lists(st.tuples(st.integers(0, 5000), st.booleans()), max_size=30))
 def test_live_allocations_never_share_a_byte(steps: list[tuple[int, bool]]) -> None:
     device, live = Device(), []

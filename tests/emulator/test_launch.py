@@ -48,6 +48,15 @@ def test_launches_share_buffers(tmp_path: Path) -> None:
     assert np.array_equal(first, second)
 
 
+def test_buffers_with_a_content_are_copied_before_the_first_launch(tmp_path: Path) -> None:
+    """`y` is only allocated, and is zero."""
+    path = written(tmp_path, LAUNCH * 2 + BUFFERS.replace('init = "ones"', ""))
+    first, second = run_launch(CUBIN, load_launch(path)).kernels
+    x = int(first.load_cta(0).warps[0].accesses.addresses[:, 0].min())
+    assert first.copies == ((x, 64 * 4),)
+    assert second.copies == ()
+
+
 def test_a_failed_check_shows_the_first_differences(tmp_path: Path) -> None:
     expected = np.arange(64, dtype=np.float32) * 2 + 1
     expected[[3, 40]] = 0

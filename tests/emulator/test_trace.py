@@ -110,7 +110,7 @@ def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     written = []
     for threads in (1, 2, 3):
         device = Device(threads=threads)
-        buffers = Buffers(device.memory, [a := x[0].copy(), b := x[1].copy()])
+        buffers = Buffers(device, [a := x[0].copy(), b := x[1].copy()])
         (program,) = device.load_module(KERNELS / "saxpy.sm_86.cubin").kernels.values()
         kernel = emulate_program(device, program, 32, 128, [4000, 2.0, a, b], buffers)
         buffers.copy_back()

@@ -31,6 +31,17 @@ def test_programs_pass_their_checks_and_their_traces_simulate(
     assert all(k.cycles > 0 for k in result.kernels)
 
 
+def test_traces_keep_what_the_program_copied(build, warpwise, tmp_path):
+    """A row of a pitched memset or copy each, two symbol copies; managed memory does not count."""
+    warpwise("trace", "-o", "x.warptrace", "--", build("image"))
+    first, *others = (k.copies for k in store.read(tmp_path / "x.warptrace").kernels)
+    height, row = 19, 45 * 4
+    assert [size for _, size in first] == [row] * 2 * height + [4 * 4, 5 * 4]
+    assert first[1].address - first[0].address == 512  # the pitch
+    assert first[-1].address == first[-2].address + 4 * 4
+    assert others == [(), ()]
+
+
 def test_a_texture_of_an_array_is_refused(build, warpwise):
     done = warpwise("trace", "--", build("texture"), "array")
     assert done.returncode == 3

@@ -10,6 +10,7 @@ import time
 
 import pandas as pd
 import pytest
+from cli.conftest import ROOT
 from studies.stream import KERNEL
 
 from warpwise.isa.errors import InputError
@@ -18,6 +19,7 @@ from warpwise.sim.cli_sweep import Line
 from warpwise.sim.studies import Sweep, main_effects, points, read, sweep
 from warpwise.traces import convert as formats
 from warpwise.traces.handwritten import parse
+from warpwise.traces.load import load
 
 COMMAND = [sys.executable, "-c", "from warpwise.sim.cli import main; main()", "sweep"]
 PLAN = """
@@ -44,6 +46,34 @@ def plan(tmp_path):
 
 def results(folder):
     return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("*/result.json")}
+
+
+KERNELS = ROOT / "traces/kernels"
+SAXPY = KERNELS / "saxpy.sm_86.cubin"
+
+
+@pytest.fixture
+def text_trace(tmp_path):
+    """An Accel-Sim trace, without control bits, and the cycles of its native twin on two SMs."""
+    native = load(SAXPY, KERNELS / "saxpy.toml")
+    formats.write(native, tmp_path / "text/kernelslist.g")
+    return "text/kernelslist.g", run(native, sms=2).cycles
+
+
+@pytest.mark.filterwarnings("ignore:.*no control bits")
+def test_a_cubin_restores_what_text_lacks(text_trace, tmp_path):
+    trace, cycles = text_trace
+    path = tmp_path / "text.toml"
+    path.write_text(f"""sms = 2
+inputs = ["{trace}", {{ trace = "{trace}", cubin = "{SAXPY}" }}]""")
+    bare, whole = sweep(path, tmp_path / "runs")["cycles"]
+    assert bare < whole == cycles
+    assert set(sweep(read(path).with_program(SAXPY), tmp_path / "runs")["cycles"]) == {cycles}
+
+
+def test_a_cubin_is_for_text_traces(plan, tmp_path):
+    with pytest.raises(InputError, match="expected an Accel-Sim trace without one"):
+        read(plan()).with_program(SAXPY)
 
 
 def test_axes_are_crossed_and_the_table_is_tidy(plan, tmp_path):

@@ -133,6 +133,7 @@ def test_a_list_names_its_kernels(tmp_path):
     listed.write_text("MemcpyHtoD,0x00007f5a00000000,1048576\n\n" + "".join(names))
     trace = load(listed)
     assert [k.launch for k in trace.kernels] == [0, 1, 2, 3]
+    assert [k.copies for k in trace.kernels] == [((0x7F5A00000000, 1 << 20),), (), (), ()]
     assert all(k.program == trace.kernels[0].program for k in trace.kernels)
     listed.write_text("kernel-1/../../secret.traceg\n")
     with pytest.raises(InputError, match="same folder"):
@@ -218,6 +219,38 @@ def test_a_list_names_files_beside_it(tmp_path, name):
             load(tmp_path / "kernelslist.g")
     else:  # not a kernel's line at all
         assert len(load(tmp_path / "kernelslist.g").kernels) == 1
+
+
+COPIES = ["MemcpyHtoD,0x00007f5a00000000,512", "MemcpyHtoD,0x00007f5a00000400,1024"]
+
+
+def test_copies_change_the_hash_and_survive(tmp_path):
+    """Also those before a launch that is left out, and none behind the last one."""
+    (tmp_path / "kernel-1.traceg").write_text(text())
+    listed = tmp_path / "kernelslist.g"
+    lines = [COPIES[0], "kernel-1.traceg", "MemcpyDtoH,0x0,4", COPIES[1], "kernel-1.traceg"]
+    listed.write_text("\n".join([*lines, COPIES[0]]))
+    trace = load(listed)
+    first, second = (0x7F5A00000000, 512), (0x7F5A00000400, 1024)
+    assert [k.copies for k in trace.kernels] == [(first,), (second,)]
+    assert [k.copies for k in load(listed, launches=range(1, 2)).kernels] == [(first, second)]
+    accelsim_writer.write(trace, tmp_path / "again/kernelslist.g")
+    assert (tmp_path / "again/kernelslist.g").read_text().split() == [
+        *(lines[0], "kernel-1.traceg", lines[3], "kernel-2.traceg")
+    ]
+    listed.write_text("kernel-1.traceg\nkernel-1.traceg\n")
+    assert load(listed).hash != trace.hash
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["MemcpyHtoD,0x10", "MemcpyHtoD,10,4", "MemcpyHtoD,0x10,-4", "MemcpyHtoD,0x4000000000000000,1"],
+)
+def test_a_copy_that_is_none_is_refused(tmp_path, line):
+    (tmp_path / "kernelslist.g").write_text(f"kernel-1.traceg\n{line}\n")
+    message = f"kernelslist.g:2: '{line}' found, expected MemcpyHtoD,0xADDRESS,BYTES within 62 bits"
+    with pytest.raises(InputError, match=message):
+        load(tmp_path / "kernelslist.g")
 
 
 def test_filters_come_before_files(tmp_path):

@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from warpwise.isa.errors import InputError
 from warpwise.traces import load, store
+from warpwise.traces.copies import Copy
+from warpwise.traces.kernel import Trace
 
 KERNELS = Path(__file__).parents[2] / "traces" / "kernels"
 TEXT = ".arch sm_86\n.kernel first\nEXIT ;\n.kernel second\nNOP ;\nEXIT ;\n"
@@ -31,6 +34,14 @@ def test_kernel_filter(sass):
     assert [k.name for k in load(sass, kernel="sec*").kernels] == ["second"]
     with pytest.raises(InputError, match=r"no kernel matches 'third', only .*: first, second"):
         load(sass, kernel="third")
+
+
+def test_copies_before_a_launch_that_is_left_out_come_before_the_next(sass, tmp_path):
+    first, second = load(sass).kernels
+    kernels = replace(first, copies=(Copy(0, 512),)), replace(second, copies=(Copy(512, 4),))
+    store.write(Trace(kernels), path := tmp_path / "two.warptrace")
+    [kept] = load(path, launches=range(1, 2)).kernels
+    assert kept.copies == ((0, 512), (512, 4))
 
 
 def test_unknown_suffix_names_the_formats():

@@ -5,10 +5,12 @@ from dataclasses import fields, replace
 import pytest
 
 from warpwise.traces import convert
+from warpwise.traces.copies import Copy
 from warpwise.traces.kernel import Trace
 from warpwise.traces.load import load
 from warpwise.validation.kernels.zoo import cubin, trace_zoo
 
+COPIES = (Copy(0x7F5A00000000, 1 << 40), Copy(0x7F5A00000000, 1))
 NAME = "bfs_level"  # lanes that are active and do not execute
 # What is lost, and the words for it.
 CALLER = {"launch": "launch", "warm": "warm caches", "clock_reads": "clock reads to report"}
@@ -36,7 +38,7 @@ RESTORED = {*BINARY, "program.control_bits", "program.instructions"}  # by a cub
 def kernel():
     """A launch in which nothing is as it would be by default."""
     second = trace_zoo(NAME).kernels[1]
-    return replace(second, launch=3, warm=frozenset({"l1"}), clock_reads=True)
+    return replace(second, launch=3, warm=frozenset({"l1"}), clock_reads=True, copies=COPIES)
 
 
 def content(kernel):

@@ -1,17 +1,21 @@
 """Applications on hardware against runs in a folder."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from warpwise import traces as package
 from warpwise.isa.errors import InputError
 from warpwise.sim import run
 from warpwise.traces import convert as formats
 from warpwise.traces import store
 from warpwise.traces.handwritten import parse
+from warpwise.traces.load import load
 from warpwise.validation import validate_hardware
 from warpwise.validation.hardware_comparison import DOCUMENT, OURS
 
+KERNELS = Path(package.__file__).parent / "kernels"
 HEAD = "application,arguments,kernel,gpu,model,metric,value\n"
 
 
@@ -53,6 +57,17 @@ def test_applications_are_matched_by_folder(compare, cycles):
     assert errors == {"short": 0, "long": pytest.approx(100)}
     assert report.statistics.loc[0, "Average"] == pytest.approx(50)
     assert not report.n_different
+
+
+@pytest.mark.filterwarnings("ignore:.*no control bits")
+def test_a_cubin_restores_what_text_lacks(compare, tmp_path):
+    cubin = KERNELS / "saxpy.sm_86.cubin"
+    native = load(cubin, KERNELS / "saxpy.toml")
+    formats.write(native, tmp_path / "text/saxpy/n/traces/kernelslist.g")
+    row = f"saxpy,n,,RTX A6000,,cycles,{run(native).cycles}"
+    [bare] = compare(row, traces=tmp_path / "text").frame["error"]
+    [whole] = compare(row, traces=tmp_path / "text", cubin=cubin).frame["error"]
+    assert bare < whole == 0
 
 
 def test_a_protobuf_tree_is_an_application(compare, tmp_path):

@@ -61,7 +61,7 @@ def emulate(
     those of a `Device`.
     """
     device = Device(checks)
-    buffers = Buffers(device.memory, arrays_of(args))
+    buffers = Buffers(device, arrays_of(args))
     program = only_kernel(cubin, device.load_module(cubin, kernel))
     result = emulate_program(device, program, grid, block, args, buffers, shared)
     buffers.copy_back()

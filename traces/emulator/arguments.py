@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...isa.errors import InputError
 from ...isa.program import Parameter, Program
-from .memory import GlobalMemory
+
+if TYPE_CHECKING:
+    from .device import Device
 
 Argument = NDArray[Any] | np.generic | int | float | bytes
 
@@ -31,14 +33,23 @@ def arrays_of(args: Sequence[Argument]) -> list[NDArray[Any]]:
 
 
 class Buffers:
-    """Arrays of the host that live in device memory while kernels run."""
+    """Arrays of the host that live in device memory while kernels run.
 
-    def __init__(self, memory: GlobalMemory, arrays: Sequence[NDArray[Any]]) -> None:
-        self._memory = memory
-        self._placed = {id(array): (array, memory.allocate(array.nbytes)) for array in arrays}
+    Each is copied there, unless it is one of those that the host `only_allocated`.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        arrays: Sequence[NDArray[Any]],
+        only_allocated: Sequence[NDArray[Any]] = (),
+    ) -> None:
+        self._memory = device.memory
+        self._placed = {id(array): (array, device.allocate(array.nbytes)) for array in arrays}
+        not_copied = set(map(id, only_allocated))
         for array, address in self._placed.values():
-            content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-            memory.write(address, content, array.nbytes)
+            write = device.place if id(array) in not_copied else device.write
+            write(address, array.tobytes())
 
     def address(self, array: NDArray[Any]) -> int:
         """Device address of an array's first element."""

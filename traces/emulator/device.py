@@ -15,6 +15,7 @@ from ...isa import cubin as cubins
 from ...isa.elf import Binary
 from ...isa.errors import InputError
 from ...isa.program import Program
+from ..copies import Copy, Pending
 from ..kernel import Cta, Kernel
 from ..store import Writer
 from .checks import known
@@ -63,6 +64,7 @@ class Device:
         self._checks = known(frozenset(checks))
         self.memory = GlobalMemory(watched="uninitialised" in self._checks)
         self._launches = 0
+        self._copies = Pending()
         self._modules: dict[int, Module] = {}  # by identity of each of its programs
         self._textures: dict[int, Texture] = {}  # by handle
         self._texture_handles = count(1)
@@ -80,13 +82,19 @@ class Device:
         return self.memory.view(address, nbytes).tobytes()
 
     def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
-        """Put bytes into one allocation."""
-        content = np.frombuffer(data, np.uint8)
-        self.memory.write(address, content, len(content))
+        """Put bytes into one allocation, as a copy that the next recorded launch finds."""
+        self.place(address, data)
+        self._copies.add(Copy(address, len(data)))
 
     def fill(self, address: int, byte: int, nbytes: int) -> None:
-        """Set each byte of a range inside one allocation."""
+        """Set each byte of a range inside one allocation; a copy, too."""
         self.memory.write(address, byte, nbytes)
+        self._copies.add(Copy(address, nbytes))
+
+    def place(self, address: int, data: bytes | bytearray | memoryview) -> None:
+        """Put bytes into one allocation where no program would copy them."""
+        content = np.frombuffer(data, np.uint8)
+        self.memory.write(address, content, len(content))
 
     def create_texture(self, texture: Texture) -> int:
         """Handle of a texture object, which kernels take as a 64-bit parameter."""
@@ -125,7 +133,7 @@ class Device:
         if not content:
             return 0
         address = self.allocate(len(content))
-        self.write(address, content)
+        self.place(address, content)
         return address
 
     def launch(
@@ -158,6 +166,7 @@ class Device:
             load_cta=ctas.__getitem__,
             launch=number,
             shared_bytes=state.shared_bytes,
+            copies=self._copies.take(),
         )
         if record is True:
             run(state, ctas.append, max_steps, self._threads)

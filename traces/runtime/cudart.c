@@ -209,12 +209,12 @@ static Error download(void *host, const void *device, size_t bytes) {
     return ask((Request){READ, {(uintptr_t)device, bytes}, 0}, NULL, host, bytes).status;
 }
 
-static Error upload(void *device, const void *host, size_t bytes) {
-    return ask((Request){WRITE, {(uintptr_t)device}, bytes}, host, NULL, 0).status;
+static Error upload(void *device, const void *host, size_t bytes, int managed) {
+    return ask((Request){WRITE, {(uintptr_t)device, managed}, bytes}, host, NULL, 0).status;
 }
 
 static void managed_to_device(void) {
-    for (Managed *m = managed; m; m = m->next) upload(m->address, m->address, m->bytes);
+    for (Managed *m = managed; m; m = m->next) upload(m->address, m->address, m->bytes, 1);
 }
 
 static void managed_to_host(void) {
@@ -423,7 +423,7 @@ static Error copy(void *to, const void *from, size_t bytes, int kind) {
     }
     if (device_to && device_from)
         return note(ASK(COPY, (uintptr_t)to, (uintptr_t)from, bytes).status);
-    if (device_to) return note(upload(to, from, bytes));
+    if (device_to) return note(upload(to, from, bytes, 0));
     if (device_from) return note(download(to, from, bytes));
     memmove(to, from, bytes);
     return SUCCESS;

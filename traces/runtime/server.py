@@ -181,7 +181,9 @@ class Server:
             return Reply(INVALID_VALUE)
 
     def _write(self, request: Request) -> Reply:
-        return self._checked(lambda: self._device.write(request.arguments[0], request.data))
+        address, managed, *_ = request.arguments
+        write = self._device.place if managed else self._device.write
+        return self._checked(lambda: write(address, request.data))
 
     def _fill(self, request: Request) -> Reply:
         return self._checked(lambda: self._device.fill(*request.arguments[:3]))

@@ -79,10 +79,15 @@ def member(make: Make) -> Make:
     return make
 
 
-def emulate_application(application: Application, cubin: Path) -> Trace:
-    """Run all launches, check the outputs, return the trace; raises EmulationError if wrong."""
-    device = Device()
-    buffers = Buffers(device.memory, arrays_of([a for x in application.launches for a in x.args]))
+def emulate_application(
+    application: Application, cubin: Path, device: Device | None = None
+) -> Trace:
+    """Run all launches, check the outputs, return the trace; raises EmulationError if wrong.
+
+    On a `device` that others have used, the arrays lie behind theirs.
+    """
+    device = device or Device()
+    buffers = Buffers(device, arrays_of([a for x in application.launches for a in x.args]))
     programs = device.load_module(cubin).kernels
     kernels = tuple(
         emulate_program(device, programs[x.kernel], x.grid, x.block, x.args, buffers, x.shared)
