@@ -39,6 +39,7 @@ NOWHERE = 2
 CONSTANTS = 1 << 40
 CONSTANT_BANK = 1 << 16
 
+# 128 bytes: finding one is a shift, not a multiplication.
 INSTRUCTION = record(
     ("route", "i2"),
     ("unit", "i2"),  # isa.Unit
@@ -65,7 +66,7 @@ INSTRUCTION = record(
     ("clock", "i2"),  # reads the clock
     ("barrier", "i2"),  # SYNC, ARRIVE or 0
     ("barrier_id", "i2"),
-    ("barrier_warps", "i4"),  # 0: all warps of the CTA
+    ("barrier_warps", "i2"),  # 0: all warps of the CTA
     ("fence", "i2"),  # MEMBAR: cycles that it holds its warp at least
     ("copies", "i2"),  # LDGSTS
     ("commits", "i2"),  # LDGDEPBAR: the dependence counter of its group + 1

@@ -7,7 +7,7 @@ from ..sm.sm import SM
 
 sm_at = pointer_to(SM)
 
-LONGEST = 1024  # cycles of a window
+LONGEST = 512  # cycles of a window
 PLACES = 1 << 16  # numbers of an SM's requests
 
 ENTRY = record(("place", "i8"))  # SM and number of a request

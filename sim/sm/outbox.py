@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..compiled import compiled, record, u
 
-CAPACITY = 4096
+CAPACITY = 2048  # the data stage sends four lines a cycle, in the longest window
 REPLIES = 2048
 
 # Kinds of request.
