@@ -68,13 +68,14 @@ def _field(
     return convert(field.base), field.shape
 
 
-def allocate(dtype: np.dtype[Any], n: int) -> Any:
+def allocate(dtype: np.dtype[Any], n: int, *, sparse: bool = False) -> Any:
     """`n` zeroed records.
 
     Large arrays are mapped by hand, in huge pages: a page fault takes longer than to zero a page.
+    But of a `sparse` one most is never touched, and what is, should be near the core that does.
     """
     size = n * dtype.itemsize
-    if size < MAPPED_BYTES:
+    if sparse or size < MAPPED_BYTES:
         return np.zeros(n, dtype).view(np.recarray)
     mapped = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from .scoreboard_table import registers_table
 from .sm.sm import SM
 from .stalls import StateLog
 from .streams import Streams
-from .threads import Runner, Workers, runner
+from .threads import Workers, together
 
 PATIENCE = 200_000  # cycles without progress that end a run
 WINDOWS_PER_CALL = 64  # between two looks at the clock
@@ -98,7 +99,7 @@ def simulate(
     threads = max(min(threads, n_sms), 1)
     workers = Workers(record[0], threads, n_sms, len(table), streams.warp_inst if events else 0)
     machine_record = to_record(machine.gpu)
-    sm_array = allocate(SM, n_sms)
+    sm_array = allocate(SM, n_sms, sparse=True)
     if log is not None:
         log.attach(sm_array)
     follows = l2_sets is not None
@@ -117,7 +118,9 @@ def simulate(
     whole.begin_kernel(gpu, follows, np.array(kernel.copies, np.int64).reshape(-1, 2))
     length = min(window or LONGEST, machine.gpu.l2.round_trip, LONGEST)
     with ThreadPoolExecutor(threads) as pool:
-        run = runner(gpu_array, threads, pool)
+        together(whole.begin_sms, gpu_array, threads, pool)
+        whole.first_wave(gpu)
+        run = partial(together, whole.run, gpu_array, threads, pool)
         begin = time.process_time()
         _run(run, gpu, kernel, sm_array, table, length, max_cycles or NEVER, progress)
         compiled_s = time.process_time() - begin
@@ -143,11 +146,11 @@ def _empty_l2(machine: Machine) -> Any:
     """The contents of an L2 that nobody has used."""
     l2 = machine.gpu.l2
     sets = l2.size_kib * 1024 // (l2.line_bytes * l2.ways * l2.slices)
-    return allocate(SET, sets * l2.slices)
+    return allocate(SET, sets * l2.slices, sparse=True)
 
 
 def _run(
-    run: Runner,
+    run: Callable[..., int],
     gpu: Any,
     kernel: Kernel,
     sms: Any,

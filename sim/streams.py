@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..isa.errors import InputError
 from ..isa.program import Access, Space
-from ..traces.kernel import SHARED_WINDOW, WINDOW_BYTES, Accesses, Kernel, Path
+from ..traces.kernel import SHARED_WINDOW, WARP_SIZE, WINDOW_BYTES, Accesses, Kernel, Path
 from .compiled import allocate, join
 from .core import instruction as core
 from .machine.schema import Gpu
@@ -129,6 +129,7 @@ class _Coalescer:
         self._waiting: list[Accesses] = []
         self._waiting_paths: list[int] = []
         self._n_waiting = 0
+        self._room = np.empty((0, WARP_SIZE), np.int64)
         self._data_paths = np.ascontiguousarray(table["path"])
         widths = [inst.width for inst in kernel.program.instructions]
         self._sizes = np.maximum(np.array(widths, np.int64) // 8, 1)
@@ -172,9 +173,16 @@ class _Coalescer:
             row += np.arange(self._n_waiting)
             masks = np.concatenate([placed.executed for placed in distinct])[row]
             pcs = np.concatenate([placed.pcs for placed in distinct])[row]
-            self._add_rows(np.concatenate([a.addresses for a in self._waiting]), masks, pcs)
+            self._add_rows(self._addresses(), masks, pcs)
         self._waiting, self._waiting_paths = [], []
         self._n_waiting = 0
+
+    def _addresses(self) -> NDArray[np.int64]:
+        """Those of all rows that wait; new memory for them would cost as much as the copy."""
+        if len(self._room) < self._n_waiting:
+            self._room = np.empty((max(self._n_waiting, BATCH), WARP_SIZE), np.int64)
+        room = self._room[: self._n_waiting]
+        return np.concatenate([a.addresses for a in self._waiting], out=room)
 
     def _paths(
         self, addresses: NDArray[np.int64], masks: NDArray[np.uint32], pcs: NDArray[np.uint32]

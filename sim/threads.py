@@ -11,13 +11,9 @@ import numpy as np
 from .compiled import address, allocate, join
 from .core.instruction import COUNT, KERNEL
 from .events import EVENT
-from .gpu import gpu as whole
 from .gpu.exchange import ENTRY, ORDER
 from .gpu.team import MEMBER
 from .sm.outbox import CAPACITY
-
-# Windows, cycles of a window, last cycle, patience -> how it ended.
-Runner = Callable[[int, int, int, int], int]
 
 
 class Workers:
@@ -26,7 +22,7 @@ class Workers:
     def __init__(self, record: Any, threads: int, sms: int, instructions: int, events: int) -> None:
         self.team = allocate(MEMBER, threads)
         self.orders = allocate(ORDER, threads)
-        self._entries = allocate(ENTRY, threads * sms * CAPACITY)
+        self._entries = allocate(ENTRY, threads * sms * CAPACITY, sparse=True)
         for worker, order in enumerate(self.orders):
             order.entries = address(self._entries[worker * sms * CAPACITY :])
         self.kernels = allocate(KERNEL, threads)
@@ -54,14 +50,12 @@ class Workers:
         return rows[np.lexsort((rows["subcore"], rows["sm"], rows["issue"]))]
 
 
-def runner(gpu_array: Any, threads: int, pool: ThreadPoolExecutor) -> Runner:
-    """`gpu.run` on `gpu_array` by as many workers, the first one in this thread."""
-
-    def run(*limits: int) -> int:
-        others = [pool.submit(whole.run, gpu_array, n, threads, *limits) for n in range(1, threads)]
-        status = int(whole.run(gpu_array, 0, threads, *limits))
-        for other in others:
-            other.result()
-        return status
-
-    return run
+def together(
+    function: Callable[..., Any], gpu_array: Any, threads: int, pool: ThreadPoolExecutor, *more: int
+) -> Any:
+    """Run `function(gpu_array, worker, workers, ...)` as each worker, the first in this thread."""
+    others = [pool.submit(function, gpu_array, n, threads, *more) for n in range(1, threads)]
+    result = function(gpu_array, 0, threads, *more)
+    for other in others:
+        other.result()
+    return result

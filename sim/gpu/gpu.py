@@ -47,7 +47,7 @@ GPU = record(
 
 @entry
 def begin_kernel(gpu, follows, copies):
-    """Start a kernel on empty SMs; its parameters are in the L2, as the launch wrote them.
+    """Start a kernel in the L2 and the memory; its parameters are there, as the launch wrote them.
 
     The L2 is empty unless the kernel `follows` another one, but for the host's `copies`, rows of
     address and bytes.
@@ -61,8 +61,20 @@ def begin_kernel(gpu, follows, copies):
         l2.install_copies(gpu.l2, machine, copies)
     for line in range(kernel.parameter_lines):
         l2.install(gpu.l2, machine, CONSTANTS // machine.l2.line_bytes + line)
-    for s in range(gpu.n_sms):
+
+
+@entry
+def begin_sms(gpu_array, worker, workers):
+    """Start each `workers`-th SM; the first touch of their memory takes longest."""
+    gpu = gpu_array[0]
+    for s in range(worker, gpu.n_sms, workers):
         sm.begin_kernel(sm_at(gpu.sms, s), s)
+
+
+@entry
+def first_wave(gpu):
+    """Give the empty SMs their first CTAs."""
+    kernel, machine = kernel_at(gpu.kernel, 0), machine_at(gpu.machine, 0)
     dispatch.first_wave(gpu.dispatch, gpu.sms, gpu.n_sms, kernel, machine)
 
 
@@ -71,8 +83,7 @@ def _run_sm(gpu, kernel, machine, s, until, stop_at_release):
     """An SM runs to the end of the window, or until it frees a place; its requests leave."""
     unit = sm_at(gpu.sms, s)
     sm.run(unit, kernel, machine, until, stop_at_release)
-    gpc = s % machine.interconnect.gpcs
-    interconnect.leave(gpu.port[u(s)], gpu.l2.map, machine, unit.out, gpc)
+    interconnect.leave(gpu.port[u(s)], gpu.l2.map, machine, unit.out)
 
 
 @merged
@@ -103,20 +114,22 @@ def _refill(gpu, machine, workers, until, stop_at_release):
 @compiled
 def _send_share(gpu, machine, worker, workers, begin):
     """The window's requests of each `workers`-th GPC leave it."""
-    order = order_at(gpu.orders, worker)
-    n = exchange.sort(order, gpu.sms, gpu.n_sms, True, worker, workers, begin)
+    order, gpcs = order_at(gpu.orders, worker), machine.interconnect.gpcs
+    n = exchange.sort(order, gpu.sms, gpu.n_sms, gpcs, worker, workers, begin)
     for k in range(n):
-        request = exchange.request(order, gpu.sms, k)
-        interconnect.leave_gpc(gpu.gpc[u(request.gpc)], gpu.l2.map, machine, request)
+        s, number = exchange.sm_of(order, k), exchange.number_of(order, k)
+        out = sm_at(gpu.sms, s).out
+        interconnect.leave_gpc(gpu.gpc[u(s % gpcs)], gpu.l2.map, machine, out, number)
 
 
 @compiled
 def _serve_share(gpu, machine, worker, workers, begin):
     """The L2 serves the window's requests for each `workers`-th memory channel."""
     kernel, order = kernel_at(gpu.kernel, 0), order_at(gpu.orders, worker)
-    n = exchange.sort(order, gpu.sms, gpu.n_sms, False, worker, workers, begin)
+    n = exchange.sort(order, gpu.sms, gpu.n_sms, 0, worker, workers, begin)
     for k in range(n):
-        request = exchange.request(order, gpu.sms, k)
+        out = sm_at(gpu.sms, exchange.sm_of(order, k)).out
+        request = out.request[u(exchange.number_of(order, k))]
         l2.serve(gpu.l2, gpu.dram, kernel, machine, request)
 
 

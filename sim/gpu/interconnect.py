@@ -60,18 +60,19 @@ def _packets(request):
 
 
 @compiled
-def _address(map_, machine, request):
-    """Find the slice, and the memory channel that it belongs to."""
+def _address(map_, machine, out, k):
+    """Find the slice of a request, and the memory channel that it belongs to."""
+    request = out.request[u(k)]
     request.slice = slice_hash.slice_of(map_, request.line)
-    request.channel = request.slice // (machine.l2.slices // machine.dram.channels)
+    out.channel[u(k)] = request.slice // (machine.l2.slices // machine.dram.channels)
     request.late = 0
 
 
 @compiled
-def leave(port, map_, machine, out, gpc):
+def leave(port, map_, machine, out):
     """Send what an SM has put into its out box since the last call, in order.
 
-    A request goes to its slice, or first to what the SM shares with others of its `gpc`.
+    A request goes to its slice, or first to what the SM shares with others of its GPC.
     """
     shared = is_shared(machine)
     for k in range(out.sent, out.n):
@@ -81,9 +82,8 @@ def leave(port, map_, machine, out, gpc):
         if not outbox.is_store(request.kind):
             sectors = popcount(int(request.sectors))
             request.answer = _receive(port, machine, request.sent, sectors)
-        request.gpc = gpc
         if not shared:
-            _address(map_, machine, request)
+            _address(map_, machine, out, k)
     out.sent = out.n
 
 
@@ -101,9 +101,10 @@ def _pass_port(port, machine, request):
 
 
 @compiled
-def leave_gpc(gpc, map_, machine, request):
+def leave_gpc(gpc, map_, machine, out, k):
     """Send on to its slice what comes in order of time from the SMs of a GPC."""
-    _address(map_, machine, request)
+    _address(map_, machine, out, k)
+    request = out.request[u(k)]
     if machine.interconnect.gpc_bytes:
         _pass_port(gpc.port, machine, request)
     if machine.translation.miss_cycles:

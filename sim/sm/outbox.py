@@ -33,7 +33,6 @@ def is_atomic(kind):
 
 
 REQUEST = record(
-    ("at", "i8"),  # cycle in which it was made; requests of an SM are in order of time
     ("line", "i8"),
     ("sent", "i8"),  # when it leaves the SM: at first when it may, then when it does
     ("answer", "i8"),  # when the answer is in the SM: at first as the SM's way in has room for it
@@ -45,8 +44,6 @@ REQUEST = record(
     ("turns", "i2"),  # of an atomic, at its slice
     ("whole", "i2"),  # sectors of which a store writes all bytes
     ("slice", "i2"),
-    ("gpc", "i2"),
-    ("channel", "i2"),
     ("late", "i4"),  # cycles that translation of its address adds
 )
 
@@ -56,6 +53,8 @@ OUT = record(
     ("n", "i8"),
     ("sent", "i8"),  # requests that have left the SM
     ("stores_done", "i8"),  # cycle in which the last store is acknowledged
+    ("at", "i8", CAPACITY),  # cycle in which each was made; requests are in order of time
+    ("channel", "i2", CAPACITY),  # of the memory behind its slice
     ("request", REQUEST, CAPACITY),
 )
 IN = record(("head", "i8"), ("tail", "i8"), ("reply", REPLY, REPLIES), ("overflow", "i2"))
@@ -71,7 +70,7 @@ def room(sm, n):
 def push(sm, at, delay, kind, line, sectors, number):
     """Send a request; the caller has asked for room, and fills in what only its kind needs."""
     request = sm.out.request[u(sm.out.n)]
-    request.at = at
+    sm.out.at[u(sm.out.n)] = at
     request.sent = at + delay
     request.line = line
     request.id = number
