@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 from ..isa.compiled import compiled, entry, hash_of, merged
 
 __all__ = [
-    "address", "allocate", "compiled", "entry", "give_way", "join", "load_acquire",
-    "lowest", "merged", "pointer_to", "popcount", "record", "store_release", "u",
+    "address", "allocate", "compiled", "entry", "join", "load_acquire", "lowest", "merged",
+    "pointer_to", "popcount", "record", "sleep", "store_release", "u",
 ]  # fmt: skip
 
 MAPPED_BYTES = 1 << 22
-GIVES_WAY = "SwitchToThread" if os.name == "nt" else "sched_yield"  # of the system's library
+# The system's function that sleeps, and its shortest time. A thread that wakes gets an idle core,
+# while one that only yields may share a core with the thread that it waits for.
+SLEEPS = ("Sleep", 0) if os.name == "nt" else ("usleep", 1)
 TEXT = Path(__file__).read_text()  # machine code that uses what is below depends on it
 
 
@@ -68,14 +70,13 @@ def _field(
     return convert(field.base), field.shape
 
 
-def allocate(dtype: np.dtype[Any], n: int, *, sparse: bool = False) -> Any:
+def allocate(dtype: np.dtype[Any], n: int) -> Any:
     """`n` zeroed records.
 
     Large arrays are mapped by hand, in huge pages: a page fault takes longer than to zero a page.
-    But of a `sparse` one most is never touched, and what is, should be near the core that does.
     """
     size = n * dtype.itemsize
-    if sparse or size < MAPPED_BYTES:
+    if size < MAPPED_BYTES:
         return np.zeros(n, dtype).view(np.recarray)
     mapped = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
@@ -197,10 +198,13 @@ def _store_release(context: Any, address: Any, value: Any) -> Any:
 
 
 @intrinsic
-def _give_way(context: Any) -> Any:
+def _sleep(context: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind = ir.FunctionType(ir.IntType(32), [])
-        builder.call(cgutils.get_or_insert_function(builder.module, kind, GIVES_WAY), [])
+        number = ir.IntType(32)
+        kind = ir.FunctionType(number, [number])
+        name, shortest = SLEEPS
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        builder.call(function, [ir.Constant(number, shortest)])
         return context.get_dummy_value()
 
     return types.void(), generate
@@ -226,15 +230,15 @@ def _store_release_overload(address, value):
     return lambda address, value: _store_release(np.int64(address), np.int64(value))
 
 
-def give_way() -> None:
-    """Let other programs have the core."""
+def sleep() -> None:
+    """Leave the core for a moment."""
     time.sleep(0)
 
 
-@overload(give_way)
-def _give_way_overload():
-    return lambda: _give_way()
+@overload(sleep)
+def _sleep_overload():
+    return lambda: _sleep()
 
 
 u.digest = lowest.digest = popcount.digest = hash_of(TEXT)  # type: ignore[attr-defined]
-load_acquire.digest = store_release.digest = give_way.digest = hash_of(TEXT)  # type: ignore[attr-defined]
+load_acquire.digest = store_release.digest = sleep.digest = hash_of(TEXT)  # type: ignore[attr-defined]

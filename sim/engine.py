@@ -82,53 +82,39 @@ def simulate(
     """
     start = time.perf_counter()
     n_sms = min(sms or machine.gpu.sms, machine.gpu.sms)
-    program = placed(kernel.program, machine.gpu)
-    table = program_table(program, machine.gpu)
-    registers = None
-    if machine.gpu.sm.dependence.mode == "scoreboard" or not program.control_bits:
-        registers = registers_table(program, machine.gpu, table)
-    streams = Streams(kernel, machine.gpu, table)
-    place = occupancy(kernel, machine.gpu, n_sms)
-    record = kernel_record(kernel, machine.gpu, streams, place.ctas, place.l1_ways)
-    if registers is not None:
-        record[0].registers = address(registers)
-        boards = allocate(BOARD, n_sms * SUBCORES)
-        record[0].boards = address(boards)
-    if clock_reads:
-        record[0].clocks = address(streams.clocks)
     threads = max(min(threads, n_sms), 1)
-    workers = Workers(record[0], threads, n_sms, len(table), streams.warp_inst if events else 0)
-    machine_record = to_record(machine.gpu)
-    sm_array = allocate(SM, n_sms, sparse=True)
-    if log is not None:
-        log.attach(sm_array)
-    follows = l2_sets is not None
-    if not follows:
-        l2_sets = _empty_l2(machine)
-    gpu_array = allocate(whole.GPU, 1)
+    sm_array, gpu_array = allocate(SM, n_sms), allocate(whole.GPU, 1)
     gpu = gpu_array[0]
-    gpu.kernel, gpu.machine, gpu.sms = (
-        address(workers.kernels),
-        address(machine_record),
-        address(sm_array),
-    )
-    gpu.team, gpu.orders = address(workers.team), address(workers.orders)
-    gpu.n_sms = n_sms
-    gpu.l2.sets, gpu.l2.n_sets = address(l2_sets), len(l2_sets)
-    whole.begin_kernel(gpu, follows, np.array(kernel.copies, np.int64).reshape(-1, 2))
-    length = min(window or LONGEST, machine.gpu.l2.round_trip, LONGEST)
+    gpu.sms, gpu.n_sms = address(sm_array), n_sms
     with ThreadPoolExecutor(threads) as pool:
-        together(whole.begin_sms, gpu_array, threads, pool)
-        whole.first_wave(gpu)
+        begun = pool.submit(whole.begin_sms, gpu_array) if threads > 1 else None
+        lowered = _lower(kernel, machine, n_sms, clock_reads)
+        if begun:
+            begun.result()
+        else:
+            whole.begin_sms(gpu_array)
+        if log is not None:
+            log.attach(sm_array)
+        rows = lowered.streams.warp_inst if events else 0
+        workers = Workers(lowered.record, threads, n_sms, len(lowered.streams.table), rows)
+        machine_record = to_record(machine.gpu)
+        gpu.machine, gpu.kernel = address(machine_record), address(workers.kernels)
+        gpu.team, gpu.orders = address(workers.team), address(workers.orders)
+        follows = l2_sets is not None
+        if not follows:
+            l2_sets = _empty_l2(machine)
+        gpu.l2.sets, gpu.l2.n_sets = address(l2_sets), len(l2_sets)
+        whole.begin_kernel(gpu, follows, np.array(kernel.copies, np.int64).reshape(-1, 2))
+        length = min(window or LONGEST, machine.gpu.l2.round_trip, LONGEST)
         run = partial(together, whole.run, gpu_array, threads, pool)
         begin = time.process_time()
-        _run(run, gpu, kernel, sm_array, table, length, max_cycles or NEVER, progress)
+        _run(run, gpu, kernel, sm_array, lowered, length, max_cycles or NEVER, progress)
         compiled_s = time.process_time() - begin
     return RunState(
         kernel,
         machine,
-        place,
-        streams,
+        lowered.occupancy,
+        lowered.streams,
         workers.kernels[0],
         sm_array,
         gpu,
@@ -142,11 +128,38 @@ def simulate(
     )
 
 
+@dataclass
+class _Lowered:
+    """A kernel as compiled stages read it, with the arrays that its record points into."""
+
+    streams: Streams
+    occupancy: Occupancy
+    record: Any  # KERNEL
+    registers: Any
+    boards: Any
+
+
+def _lower(kernel: Kernel, machine: Machine, n_sms: int, clock_reads: bool) -> _Lowered:
+    program = placed(kernel.program, machine.gpu)
+    table = program_table(program, machine.gpu)
+    streams = Streams(kernel, machine.gpu, table)
+    place = occupancy(kernel, machine.gpu, n_sms)
+    [record] = kernel_record(kernel, machine.gpu, streams, place.ctas, place.l1_ways)
+    registers = boards = None
+    if machine.gpu.sm.dependence.mode == "scoreboard" or not program.control_bits:
+        registers = registers_table(program, machine.gpu, table)
+        boards = allocate(BOARD, n_sms * SUBCORES)
+        record.registers, record.boards = address(registers), address(boards)
+    if clock_reads:
+        record.clocks = address(streams.clocks)
+    return _Lowered(streams, place, record, registers, boards)
+
+
 def _empty_l2(machine: Machine) -> Any:
-    """The contents of an L2 that nobody has used."""
+    """The contents of an L2 that nobody has used; numpy may have kept those of the last run."""
     l2 = machine.gpu.l2
     sets = l2.size_kib * 1024 // (l2.line_bytes * l2.ways * l2.slices)
-    return allocate(SET, sets * l2.slices, sparse=True)
+    return np.zeros(sets * l2.slices, SET).view(np.recarray)
 
 
 def _run(
@@ -154,7 +167,7 @@ def _run(
     gpu: Any,
     kernel: Kernel,
     sms: Any,
-    table: NDArray[Any],
+    lowered: _Lowered,
     window: int,
     max_cycle: int,
     progress: Progress | None,
@@ -171,7 +184,7 @@ def _run(
             )
         if status == whole.STILL or (status == whole.RUNNING and gpu.now >= max_cycle):
             why = "makes no progress" if status == whole.STILL else "reached the cycle limit"
-            report = report_stuck.describe(kernel, sms, table, int(gpu.now))
+            report = report_stuck.describe(kernel, sms, lowered.streams.table, int(gpu.now))
             raise DeadlockError(f"{kernel.name} {why} at cycle {int(gpu.now)}\n{report}")
 
 

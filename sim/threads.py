@@ -22,7 +22,7 @@ class Workers:
     def __init__(self, record: Any, threads: int, sms: int, instructions: int, events: int) -> None:
         self.team = allocate(MEMBER, threads)
         self.orders = allocate(ORDER, threads)
-        self._entries = allocate(ENTRY, threads * sms * CAPACITY, sparse=True)
+        self._entries = allocate(ENTRY, threads * sms * CAPACITY)
         for worker, order in enumerate(self.orders):
             order.entries = address(self._entries[worker * sms * CAPACITY :])
         self.kernels = allocate(KERNEL, threads)

@@ -27,7 +27,7 @@ from .report import aligned
 
 GPU = "rtx_a6000"
 SIZES = (1, 8, 84)  # SMs
-RUNS = 3
+RUNS = 5
 WORD = 4
 X, Y = 0x10000000, 0x20000000
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -166,7 +166,8 @@ def rows(sizes: tuple[int, ...] = SIZES, threads: tuple[int, ...] = (1,)) -> Ite
     for build in KERNELS.values():
         for sms in sizes:
             loaded = held(build(sms))
-            _run(loaded, machine, sms, 1)
+            for n in threads:
+                _run(loaded, machine, sms, n)
             runs = [_run(loaded, machine, sms, n) for _ in range(RUNS) for n in threads]
             for n in threads:
                 mine = [run for run in runs if run.threads == n]

@@ -46,8 +46,16 @@ GPU = record(
 
 
 @entry
+def begin_sms(gpu_array):
+    """Empty the SMs, which takes its time: their memory is touched for the first time."""
+    gpu = gpu_array[0]
+    for s in range(gpu.n_sms):
+        sm.begin_kernel(sm_at(gpu.sms, s), s)
+
+
+@entry
 def begin_kernel(gpu, follows, copies):
-    """Start a kernel in the L2 and the memory; its parameters are there, as the launch wrote them.
+    """Start a kernel on empty SMs; its parameters are in the L2, as the launch wrote them.
 
     The L2 is empty unless the kernel `follows` another one, but for the host's `copies`, rows of
     address and bytes.
@@ -61,20 +69,6 @@ def begin_kernel(gpu, follows, copies):
         l2.install_copies(gpu.l2, machine, copies)
     for line in range(kernel.parameter_lines):
         l2.install(gpu.l2, machine, CONSTANTS // machine.l2.line_bytes + line)
-
-
-@entry
-def begin_sms(gpu_array, worker, workers):
-    """Start each `workers`-th SM; the first touch of their memory takes longest."""
-    gpu = gpu_array[0]
-    for s in range(worker, gpu.n_sms, workers):
-        sm.begin_kernel(sm_at(gpu.sms, s), s)
-
-
-@entry
-def first_wave(gpu):
-    """Give the empty SMs their first CTAs."""
-    kernel, machine = kernel_at(gpu.kernel, 0), machine_at(gpu.machine, 0)
     dispatch.first_wave(gpu.dispatch, gpu.sms, gpu.n_sms, kernel, machine)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..compiled import compiled, give_way, load_acquire, pointer_to, record, store_release
+from ..compiled import compiled, load_acquire, pointer_to, record, sleep, store_release
 
 CACHE_LINE = 64
-PATIENCE = 2000  # looks at another worker before the core is given to another program
+PATIENCE = 20_000  # looks at another worker before the core is left, some 20 microseconds
 
 MEMBER = record(
     ("meetings", "i8"),  # that this worker has come to
@@ -21,7 +21,7 @@ def _await(address, meetings):
     while load_acquire(address) < meetings:
         looks += 1
         if looks > PATIENCE:
-            give_way()
+            sleep()
 
 
 @compiled
