@@ -99,7 +99,7 @@ def run(
 
 
 def warn_of_differences(kernel: Kernel, machine: Machine) -> None:
-    """Warn of code for another architecture, and of code without the control bits that count."""
+    """Warn of code for another architecture, without control bits, or with textures."""
     if kernel.program.arch != machine.gpu.arch:
         warnings.warn(
             f"{kernel.name} is compiled for {kernel.program.arch}; {machine.gpu.name} runs "
@@ -111,6 +111,12 @@ def warn_of_differences(kernel: Kernel, machine: Machine) -> None:
             f"{kernel.name}: the trace has no control bits; scoreboards stand in for them (text "
             "traces of 16 kernels took 1 to 19 % fewer cycles, 12 % on average, than with the "
             "program's cubin, which restores them)",
+            stacklevel=3,
+        )
+    if any(inst.latency_class == "texture" for inst in kernel.program.instructions):
+        warnings.warn(
+            f"{kernel.name} uses textures or surfaces, whose addresses are in no trace: each "
+            "access takes as long as any other and leaves the caches alone",
             stacklevel=3,
         )
 

@@ -29,6 +29,7 @@ ATOMIC = 5  # at the L2, with a result
 REDUCTION = 6  # without
 SHARED = 7
 CONSTANT = 8
+TEXTURE = 9  # of which no addresses are known
 
 # Where a line goes that an L1 load allocates.
 NEWEST = 0

@@ -273,6 +273,7 @@ class DataPath(Section):
     )
     constant: Cycles = Field(description="the same, L0 VL constant cache hit")
     async_copy: Cycles = Field(description="the same, LDGSTS: the global read is done")
+    texture: Cycles = Field(description="the same, textures and surfaces, whatever they find")
     other: Cycles = Field(description="the same, SHFL and S2R")
     beat_cycles: Count = Field(description="cycles to return one 32-bit register of a warp")
     shared_registers_per_beat: Count = Field(le=2, description="registers in those cycles, LDS")
@@ -287,6 +288,7 @@ class MemoryUnit(Section):
         description="a warp keeps its place until the L2 has acknowledged its stores"
     )
     pending_requests: Count = Field(le=128, description="loads that may be outstanding")
+    texture_interval: Count = Field(description="cycles of a warp in the SM's texture unit")
 
 
 class L1D(Section):

@@ -56,6 +56,7 @@ class MemoryUnit:
         self.clock, self.sm = subcores[0].clock, subcores[0].gpu.sm
         self._turn = list(subcores)  # who is served first: the one behind the last served
         self._stage_free = 0
+        self._texture_free = 0
         for subcore in subcores:
             subcore.memory_unit = self
         self._table = simpy.Resource(self.clock.env, self.sm.memory_unit.pending_requests)
@@ -84,6 +85,9 @@ class MemoryUnit:
         begin = self.clock.cycle + self.sm.data_path.entry
         op.pending = self._table.request()
         late = 0
+        if op.cost.inst.latency_class == "texture":
+            late = max(self._texture_free - begin, 0)
+            self._texture_free = begin + late + self.sm.memory_unit.texture_interval
         if op.cost.wavefronts and op.executes:
             late = max(self._stage_free - begin, 0)
             self._stage_free = begin + late + op.cost.wavefronts * self.sm.l1d.stage_cycles

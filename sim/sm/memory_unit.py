@@ -20,6 +20,7 @@ from ..core.instruction import (
     OLDEST,
     REDUCTION,
     SHARED,
+    TEXTURE,
     access_at,
     instruction_at,
     line_at,
@@ -41,6 +42,7 @@ State = record(
     ("free_at", "i8"),  # cycle from which the arbiter may grant
     ("last", "i2"),  # sub-core served last
     ("stage_free", "i8"),  # cycle from which the L1 and shared-memory data stage is free
+    ("texture_free", "i8"),  # cycle from which the texture unit is free
     ("store_head", "i8"),  # stores that are not retired, oldest first
     ("store_tail", "i8"),
     ("store_done", "i8", LOADS),  # cycle in which each is
@@ -116,6 +118,14 @@ def _enter_stage(unit, machine, inst, wavefronts, begin):
     unit.wavefronts += wavefronts
     extra = max(wavefronts - inst.wavefronts, 0)
     return start - begin + extra * machine.sm.l1d.stage_cycles
+
+
+@compiled
+def _enter_texture_unit(unit, machine, begin):
+    """Use the texture unit from `begin` on; returns how much later than unloaded it is done."""
+    start = max(unit.texture_free, begin)
+    unit.texture_free = start + machine.sm.memory_unit.texture_interval
+    return start - begin
 
 
 @compiled
@@ -347,6 +357,8 @@ def _grant(sm, kernel, machine, s, now):
         elif inst.path == CONSTANT:
             _load_constant(sm, kernel, machine, s, entry, inst, access, begin, now)
             return
+    elif inst.path == TEXTURE:
+        entry.at += _enter_texture_unit(unit, machine, begin)
     if inst.stores:
         unit.store_done[u(unit.store_tail % LOADS)] = begin + late
         unit.store_tail += 1
