@@ -204,7 +204,7 @@ FAULTS = [
         ".live[u(cta_slot)] -= 1",
         ".live[u(cta_slot)] -= 0",
     ),
-    Fault("groups settle early", async_copy, "close", "visible + 1, now", "visible, now"),
+    Fault("groups settle early", async_copy, "close", "visible + COUNT_TO_DROP", "visible"),
     Fault("any group", async_copy, "_settle", "if copies.pending[u(warp), u(group)]:", "if 0:"),
     Fault("buffer one longer", fetch, "update_room", "entries < machine", "entries <= machine"),
     Fault("fetch forgets the greedy", fetch, "_candidate", "room, greedy", "room, -1"),
