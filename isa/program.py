@@ -158,6 +158,11 @@ class Instruction:
         return ".".join((self.opcode, *self.modifiers))
 
     @property
+    def is_texture(self) -> bool:
+        """Whether it goes to the texture unit, textures and surfaces alike."""
+        return self.latency_class == "texture"
+
+    @property
     def passes_l1(self) -> bool:
         """Whether its operator sends a global access to the L2, which all SMs see."""
         scoped = "STRONG" in self.modifiers and ("GPU" in self.modifiers or "SYS" in self.modifiers)

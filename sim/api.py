@@ -113,7 +113,7 @@ def warn_of_differences(kernel: Kernel, machine: Machine) -> None:
             "program's cubin, which restores them)",
             stacklevel=3,
         )
-    if any(inst.latency_class == "texture" for inst in kernel.program.instructions):
+    if any(inst.is_texture for inst in kernel.program.instructions):
         warnings.warn(
             f"{kernel.name} uses textures or surfaces, whose addresses are in no trace: each "
             "access takes as long as any other and leaves the caches alone",

@@ -216,7 +216,7 @@ def _set_fence(row: Any, inst: Instruction, gpu: Gpu) -> None:
 
 def _data_path(inst: Instruction) -> int:
     if inst.access == Access.NONE:
-        return core.TEXTURE if inst.latency_class == "texture" else core.NO_ACCESS
+        return core.TEXTURE if inst.is_texture else core.NO_ACCESS
     if inst.space == Space.SHARED:
         return core.SHARED
     if inst.space == Space.CONSTANT:
@@ -271,7 +271,7 @@ def _data_latency(inst: Instruction, gpu: Gpu) -> int:
     """From the grant to the first beat of a hit, unloaded."""
     path = gpu.sm.data_path
     if inst.access == Access.NONE:
-        return path.entry + (path.texture if inst.latency_class == "texture" else path.other)
+        return path.entry + (path.texture if inst.is_texture else path.other)
     if inst.access == Access.ASYNC_COPY:
         return path.entry + path.async_copy
     if inst.space == Space.CONSTANT:

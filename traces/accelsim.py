@@ -13,6 +13,7 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path as FilePath
@@ -27,7 +28,7 @@ from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Program
 from . import accelsim_code
 from .addresses import DELTAS, LIST_ALL, STRIDE, Rows, lanes_in_block
 from .columns import ROW_LIMIT, fingerprint
-from .copies import Copy, Pending, from_line, to_line
+from .copies import Copy, Pending, carried, from_line, to_line
 from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, SharedWindow, Trace, Warp
 from .lines import COMPRESSIONS, Lines
 
@@ -75,16 +76,22 @@ def read(
     """
     programs = binaries.load(cubin) if cubin else None
     listed = list(_listed(path)) if path.name.endswith(LIST) else [(path, ())]
-    kernels, pending = [], Pending()
-    for number, (file, copies) in enumerate(listed):
-        pending.add(*copies)
-        if wanted(number, _Header(Lines(file)).name):
-            kernels.append(_kernel(file, number, programs, pending.take()))
+    launches = carried(
+        ((number, file), copies, wanted(number, _name(file)))
+        for number, (file, copies) in enumerate(listed)
+    )
+    kernels = [_kernel(file, number, programs, copies) for (number, file), copies in launches]
     content = "".join(k.hash + "".join(map(to_line, k.copies)) for k in kernels)
     digest = hashlib.sha256(content.encode()).hexdigest()
     return Trace(
         tuple(replace(k, hash=digest) for k in kernels), str(path), producer="Accel-Sim tracer"
     )
+
+
+def _name(path: FilePath) -> str:
+    """Of a file's kernel."""
+    with closing(Lines(path)) as lines:
+        return _Header(lines).name
 
 
 def _listed(path: FilePath) -> Iterator[tuple[FilePath, tuple[Copy, ...]]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple, TypeVar
 
 from ..isa.errors import InputError
 
 WORD: Final = "MemcpyHtoD"  # begins the line of a copy in foreign traces
 LINE: Final = re.compile(rf"{WORD},0x([0-9a-fA-F]{{1,16}}),(\d{{1,18}})")
 MEMORY_END: Final = 1 << 62
+
+AnyLaunch = TypeVar("AnyLaunch")
 
 
 class Copy(NamedTuple):
@@ -33,6 +36,20 @@ class Pending:
         """All of them, which no later launch gets."""
         taken, self._copies = tuple(self._copies), []
         return taken
+
+
+def carried(
+    launches: Iterable[tuple[AnyLaunch, Iterable[Copy], bool]],
+) -> Iterator[tuple[AnyLaunch, tuple[Copy, ...]]]:
+    """The launches that are wanted; copies before one that is left out come before the next.
+
+    Each comes with its own copies and whether it is wanted.
+    """
+    pending = Pending()
+    for launch, copies, wanted in launches:
+        pending.add(*copies)
+        if wanted:
+            yield launch, pending.take()
 
 
 def from_line(line: str) -> Copy | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.program import Access, Program, Space
-from .copies import Copy, Pending
+from .copies import Copy, carried
 
 WARP_SIZE = 32
 # Where generic addresses of shared and of local memory begin, and how many there are of each.
@@ -122,12 +122,8 @@ class Kernel:
 
 def kept(kernels: Iterable[Kernel], wanted: Callable[[Kernel], bool]) -> tuple[Kernel, ...]:
     """The launches that are wanted; copies before one that is left out come before the next."""
-    found, pending = [], Pending()
-    for kernel in kernels:
-        pending.add(*kernel.copies)
-        if wanted(kernel):
-            found.append(replace(kernel, copies=pending.take()))
-    return tuple(found)
+    launches = carried((kernel, kernel.copies, wanted(kernel)) for kernel in kernels)
+    return tuple(replace(kernel, copies=copies) for kernel, copies in launches)
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,10 @@ class Lines:
         self._stream.close()
         raise StopIteration
 
+    def close(self) -> None:
+        """Read no more."""
+        self._stream.close()
+
     def take(self) -> str:
         """The next line. Raises InputError at the end of the file."""
         line = next(self, None)

@@ -24,7 +24,7 @@ from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Kind, Program,
 from . import tree_code, tree_schema
 from .addresses import Rows, lanes_in_block
 from .columns import ROW_LIMIT, fingerprint
-from .copies import Copy, Pending, from_line
+from .copies import Copy, Pending, carried, from_line
 from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, SharedWindow, Trace, Warp
 
 TRACE: Final = "dynamic_trace.pb"
@@ -69,16 +69,21 @@ def read(path: FilePath, wanted: Callable[[int, str], bool] = lambda launch, nam
     code = _Code(root / CODE)
     launches = list(_launches(path, trace))
     code.launched = {message.function_unique_id for _, message, _ in launches}
-    kernels, pending = [], Pending()
-    for launched, message, copies in launches:
-        pending.add(*copies)
-        if wanted(launched.number - 1, tree_code.VARIANT.sub("", message.name)):
-            kernels.append(_Launch(path, launched, message, code, pending.take()))
+    chosen = carried(
+        ((launched, message), copies, wanted(launched.number - 1, _name(message)))
+        for launched, message, copies in launches
+    )
+    kernels = [_Launch(path, *launch, code, copies) for launch, copies in chosen]
     digest = hashlib.sha256(_content(path) + code.data)
     for kernel in kernels:
         kernel.hash_into(digest)
     producer = f"MICRO'25 tracer {trace.accelsim_version}"
     return Trace(tuple(k.kernel(digest.hexdigest()) for k in kernels), str(path), producer)
+
+
+def _name(message: Any) -> str:
+    """A kernel's name, without what tells its variants apart."""
+    return tree_code.VARIANT.sub("", message.name)
 
 
 def _content(path: FilePath) -> bytes:

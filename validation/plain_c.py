@@ -12,9 +12,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,19 +139,11 @@ def input_of(state: engine.RunState) -> str:
     return "\n".join([*lines, *(" ".join(map(str, part.ravel())) for part in parts), ""])
 
 
-def _setting(state: engine.RunState, name: str) -> Any:
-    """A parameter of the machine by its dotted name."""
-    value: Any = state.machine.gpu
-    for part in name.split("."):
-        value = getattr(value, part)
-    return value
-
-
 def _numbers(state: engine.RunState) -> dict[str, int]:
     record = state.record
     return (
         {"n_sms": len(state.sms)}
-        | {name: _setting(state, name) for name in MACHINE}
+        | {name: attrgetter(name)(state.machine.gpu) for name in MACHINE}
         | {"fraction": dram.FRACTION}
         | {name: state.gpu.dram[name] for name in DRAM}
         | {"warm_icache": record.warm_icache, "n_instructions": record.n_instructions}
@@ -179,7 +171,7 @@ def _check(state: engine.RunState) -> None:
     """Raise InputError for what the C program does not have."""
     table, record = state.streams.table, state.record
     for name, choice in CHOICES.items():
-        if (found := _setting(state, name)) != choice:
+        if (found := attrgetter(name)(state.machine.gpu)) != choice:
             raise InputError(f"{name} is {found}; the C program has only {choice}")
     foreign = table["route"] != core.FIXED
     foreign |= sum(table[name] != 0 for name in ("barrier", "fence", "gate", "commits")) > 0

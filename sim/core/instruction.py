@@ -100,8 +100,8 @@ STREAM = record(
 
 ACCESS = record(
     ("first", "i8"),  # of its lines
-    ("lines", "i4"),  # distinct 128-byte lines
-    ("wavefronts", "i2"),  # cycles of the L1 or shared-memory data stage
+    ("wavefronts", "i4"),  # cycles of the L1 or shared-memory data stage
+    ("lines", "i2"),  # distinct 128-byte lines
     ("copied", "i2"),  # the same, of an LDGSTS that writes shared memory
 )
 

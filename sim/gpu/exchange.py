@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from ..compiled import compiled, pointer_to, record, u
-from ..sm.sm import SM
-
-sm_at = pointer_to(SM)
+from .dispatch import sm_at
 
 LONGEST = 512  # cycles of a window
 PLACES = 1 << 16  # numbers of an SM's requests

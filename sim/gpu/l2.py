@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..compiled import compiled, pointer_to, popcount, record, u
 from ..core.instruction import bytes_at
-from ..core.limits import SECTORS
+from ..core.limits import ALL_BYTES, SECTORS
 from ..sm import outbox
 from . import dram, slice_hash
 
@@ -16,7 +16,6 @@ WAYS = 32
 SLICES = 128
 MISSES = 256  # of a slice, at most
 KINDS = 8  # of requests, at most
-ALL_BYTES = (1 << 32) - 1  # of a sector
 ALL_SECTORS = (1 << SECTORS) - 1
 
 SET = record(

@@ -232,7 +232,7 @@ def _address_timing(inst: Instruction, sm: Sm) -> AddressTiming:
 def _data_latency(inst: Instruction, sm: Sm, width: int) -> int:
     path = sm.data_path
     if inst.access == Access.NONE:
-        return path.texture if inst.latency_class == "texture" else path.other
+        return path.texture if inst.is_texture else path.other
     if inst.access == Access.ASYNC_COPY:
         return path.async_copy
     if inst.space == Space.CONSTANT:

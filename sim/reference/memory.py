@@ -85,7 +85,7 @@ class MemoryUnit:
         begin = self.clock.cycle + self.sm.data_path.entry
         op.pending = self._table.request()
         late = 0
-        if op.cost.inst.latency_class == "texture":
+        if op.cost.inst.is_texture:
             late = max(self._texture_free - begin, 0)
             self._texture_free = begin + late + self.sm.memory_unit.texture_interval
         if op.cost.wavefronts and op.executes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -175,8 +176,7 @@ def run(kernel: Kernel, gpu: Gpu, max_cycles: int = 100_000) -> Outcome:
     for a kernel that does not end within `max_cycles`.
     """
     for name, choice in FIXED_CHOICES.items():
-        section, field = name.split(".")
-        value = getattr(getattr(gpu.sm, section), field)
+        value = attrgetter(name)(gpu.sm)
         if value != choice:
             raise InputError(
                 f"sm.{name} is {value!r}; the reference model implements {choice!r} only: use the "

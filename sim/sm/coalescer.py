@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from ..compiled import allocate, compiled, entry, lowest, record, u
 from ..core import instruction as core
-from ..core.limits import SECTORS
+from ..core.limits import ALL_BYTES, SECTOR_BYTES, SECTORS
 
 LANES = 32
 LINE_SHIFT = 7  # 128-byte lines
 SECTOR_SHIFT = 5  # 32-byte sectors
-SECTOR_BYTES = 1 << SECTOR_SHIFT
-ALL_BYTES = (1 << SECTOR_BYTES) - 1
 ATOMIC_BYTES = 4  # that an atomic unit of the L2 changes of a word in one turn
 CHAINS = 64  # values with the same low bits
 MOST = 9 * LANES  # words of an access: 32 bytes that straddle words of 4, in every lane
