@@ -52,6 +52,8 @@ def validate_hardware(
     """
     path = Path(hardware) if hardware else DEFAULT_TABLE
     machine = load_machine(gpu, preset, overrides)
+    if cubin and not traces:
+        raise InputError(f"{cubin}: found as the program of traces, but there are no --traces")
     rows = read(path)
     key = normal_gpu(machine.key)
     of_gpu = rows[(rows["gpu"] == "") | (rows["gpu"].map(normal_gpu) == key)]

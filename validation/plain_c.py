@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -92,7 +93,12 @@ def compile_c(options: str, program: Path) -> None:
     """Build the C program; raises InputError where the compiler fails."""
     sources = map(str, sorted(SOURCES.glob("*.c")))
     command = [compiler(), *FLAGS, *options.split(), "-o", str(program), *sources]
-    done = subprocess.run(command, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except OSError as error:
+        raise InputError(
+            f"{command[0]}: cannot be run: {error.strerror}; set CC to a C compiler"
+        ) from error
     if done.returncode:
         raise InputError(f"{' '.join(command)}:\n{done.stderr}")
 
@@ -245,7 +251,10 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def main() -> None:
     """Replace the table of the page by one measured here."""
-    measured = text(list(rows()))
+    try:
+        measured = text(list(rows()))
+    except InputError as error:
+        sys.exit(str(error))
     version = subprocess.run([compiler(), "--version"], capture_output=True, text=True)
     where = f"{this_machine()}; {version.stdout.splitlines()[0]}"
     replace_tables(PAGE, [f"{measured.rstrip()}\n\n{where}"], BLOCK)

@@ -70,6 +70,11 @@ def test_a_cubin_restores_what_text_lacks(compare, tmp_path):
     assert bare < whole == 0
 
 
+def test_a_cubin_needs_traces(compare):
+    with pytest.raises(InputError, match=r"a\.cubin: found as the program of traces, but there"):
+        compare("saxpy,n,,RTX A6000,,cycles,1000", traces=None, cubin="a.cubin")
+
+
 def test_a_protobuf_tree_is_an_application(compare, tmp_path):
     pytest.importorskip("google.protobuf")
     cold = parse(kernel(4).replace(".warm icache\n", ""))  # the tree has no warm caches

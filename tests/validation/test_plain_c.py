@@ -119,3 +119,9 @@ def test_compiler_errors_are_passed_on(tmp_path, monkeypatch):
     monkeypatch.setenv("CC", "false")
     with pytest.raises(InputError, match="false -std=c11"):
         plain_c.compile_c("-O2", tmp_path / "plain")
+
+
+def test_without_a_compiler(monkeypatch, tmp_path):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(InputError, match=r"no-such-compiler: cannot be run: .*; set CC"):
+        plain_c.compile_c("-O2", tmp_path / "plain")
