@@ -7,6 +7,8 @@ folder is named by a digest of the function's code and of everything it reads or
 
 from __future__ import annotations
 
+import builtins
+import dis
 import hashlib
 from collections.abc import Callable, Iterator
 from enum import EnumMeta
@@ -51,6 +53,8 @@ def _fingerprint(value: Any) -> str:
         return repr(list(value))
     if isinstance(value, np.dtype):
         return repr((value.descr, value.itemsize))
+    if isinstance(value, np.ndarray):  # whose text leaves out what is in the middle
+        return hash_of(value.dtype, value.shape, value.tobytes().hex())
     return str(getattr(value, "__qualname__", None) or value)
 
 
@@ -64,9 +68,18 @@ _COMMON = hash_of(
 )
 
 
+def _check_order(code: CodeType, scope: dict[str, Any]) -> None:
+    """Raise for a global that is not defined yet: changes of it would go unnoticed."""
+    for step in dis.get_instructions(code):
+        if step.opname == "LOAD_GLOBAL" and step.argval not in scope.keys() | vars(builtins):
+            raise NameError(f"{code.co_name} reads {step.argval}, which is defined behind it")
+
+
 def digest_of(function: Callable[..., Any]) -> str:
     """Hash of a function's code, of its constants, and of all that it reads or calls."""
     codes = list(_codes(function.__code__))
+    for code in codes:
+        _check_order(code, function.__globals__)
     names = {name for code in codes for name in code.co_names}
     constants = [c for code in codes for c in code.co_consts if not isinstance(c, CodeType)]
     read = [f"{name}={_fingerprint(value)}" for name, value in _values(names, function.__globals__)]

@@ -27,7 +27,7 @@ from ..isa.errors import InputError
 from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Program
 from . import accelsim_code
 from .addresses import DELTAS, LIST_ALL, STRIDE, Rows, lanes_in_block
-from .columns import ROW_LIMIT, fingerprint
+from .blocks import ROW_LIMIT, fingerprint
 from .copies import Copy, Pending, carried, from_line, to_line
 from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, SharedWindow, Trace, Warp
 from .lines import COMPRESSIONS, Lines

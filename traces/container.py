@@ -1,7 +1,7 @@
 """The file behind a native trace: blocks, one after the other, and behind them a head.
 
 The head says what the blocks are; it is found through the trailer, which a file that was cut short
-does not have. Nothing is decompressed beyond its bounds or used before its digest was checked.
+does not have. Nothing is used before its digest was checked.
 """
 
 from __future__ import annotations
@@ -9,30 +9,23 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from functools import cache
 from pathlib import Path as FilePath
 from typing import BinaryIO, Final, NamedTuple
 
-import zstandard
-
 from ..isa.errors import InputError
 
-VERSION: Final = 3
+VERSION: Final = 4
 MAGIC: Final = b"warptrace %d\n" % VERSION
 OLDER: Final = b"PK\x03\x04"  # of versions 1 and 2, which were ZIP archives
-TRAILER: Final = struct.Struct("<I16s")  # bytes of the compressed head, its digest
-LEVEL: Final = 19  # of Zstandard, for blocks,
-HEAD_LEVEL: Final = 22  # and for the head
-DICTIONARY: Final = FilePath(__file__).parent / "dictionary/heads.zst"
-BLOCK_LIMIT: Final = 1 << 31  # bytes that a block may decompress to
-HEAD_LIMIT: Final = 1 << 28  # and the head
+DIGEST_BYTES: Final = 16
+TRAILER: Final = struct.Struct(f"<I{DIGEST_BYTES}s")  # bytes of the head, its digest
 REMEDY: Final = "the file is damaged or was cut short: copy it again or record it again"
 # What the layers below raise on bytes that are not what they should be.
 DAMAGE: Final = (
     InputError,
-    zstandard.ZstdError,
     struct.error,
     EOFError,
+    MemoryError,
     OSError,
     OverflowError,
     ValueError,
@@ -44,7 +37,7 @@ class WrongKindError(InputError):
 
 
 class Stored(NamedTuple):
-    """Where a block is, and the digest of its decompressed bytes."""
+    """Where a block is, and its digest."""
 
     start: int
     size: int  # bytes in the file
@@ -53,7 +46,7 @@ class Stored(NamedTuple):
 
 def digest_of(data: bytes) -> bytes:
     """The first half of its SHA-256."""
-    return hashlib.sha256(data).digest()[:16]
+    return hashlib.sha256(data).digest()[:DIGEST_BYTES]
 
 
 class Output:
@@ -63,18 +56,14 @@ class Output:
         self._stream = stream
         stream.write(MAGIC)
 
-    def add(self, data: bytes) -> int:
-        """Append a block; returns the bytes it takes."""
-        packed = zstandard.ZstdCompressor(level=LEVEL).compress(data)
-        self._stream.write(packed)
-        return len(packed)
+    def add(self, data: bytes) -> None:
+        """Append a block."""
+        self._stream.write(data)
 
     def finish(self, head: bytes) -> None:
         """Append the head, which makes the file whole."""
-        compressor = zstandard.ZstdCompressor(level=HEAD_LEVEL, dict_data=_dictionary())
-        packed = compressor.compress(head)
-        self._stream.write(packed)
-        self._stream.write(TRAILER.pack(len(packed), digest_of(head)))
+        self._stream.write(head)
+        self._stream.write(TRAILER.pack(len(head), digest_of(head)))
 
 
 class Input:
@@ -97,19 +86,16 @@ class Input:
             raise WrongKindError(f"not a warptrace: it begins with {start!r}, expected {MAGIC!r}")
 
     def head(self) -> bytes:
-        """The head, decompressed."""
+        """The head, checked."""
         end = self._path.stat().st_size - TRAILER.size
         size, digest = TRAILER.unpack(self._read(max(end, 0), TRAILER.size))
         if size > end - len(MAGIC):
             raise InputError(f"{size} bytes announced, in a file of {end + TRAILER.size}")
-        packed = self._read(end - size, size)
-        unpacker = zstandard.ZstdDecompressor(dict_data=_dictionary())
-        return _checked(_unpacked(unpacker, packed, HEAD_LIMIT), digest)
+        return _checked(self._read(end - size, size), digest)
 
     def block(self, place: Stored) -> bytes:
-        """A block, decompressed."""
-        packed = self._read(place.start, place.size)
-        return _checked(_unpacked(zstandard.ZstdDecompressor(), packed, BLOCK_LIMIT), place.digest)
+        """A block, checked."""
+        return _checked(self._read(place.start, place.size), place.digest)
 
     def _read(self, start: int, size: int) -> bytes:
         with open(self._path, "rb") as stream:
@@ -121,20 +107,6 @@ def _version(start: bytes) -> str:
     """The version that is not ours, or nothing."""
     found = re.match(rb"warptrace (\d+)", start)
     return found[1].decode() if found and start != MAGIC else ""
-
-
-@cache
-def _dictionary() -> zstandard.ZstdCompressionDict:
-    """Heads of files with common code; see `dictionary/build.py`."""
-    content = zstandard.decompress(DICTIONARY.read_bytes())
-    return zstandard.ZstdCompressionDict(content, zstandard.DICT_TYPE_RAWCONTENT)
-
-
-def _unpacked(unpacker: zstandard.ZstdDecompressor, packed: bytes, limit: int) -> bytes:
-    size = zstandard.frame_content_size(packed)
-    if not 0 <= size <= limit:
-        raise InputError(f"it announces {size} bytes, expected at most {limit}")
-    return unpacker.decompress(packed)
 
 
 def _checked(data: bytes, digest: bytes) -> bytes:

@@ -11,36 +11,43 @@ import hashlib
 import itertools
 import math
 import os
-import struct
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
-from itertools import starmap
 from pathlib import Path as FilePath
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 from weakref import WeakValueDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..isa.errors import InputError
 from ..isa.files import whole
 from ..isa.program import Kind, Program
-from . import code_columns
-from .address_columns import Columns
-from .code_columns import CodeReader, CodeWriter, access_digest
-from .columns import Block, Builder, Form, Layout, Types, pack, unpack
-from .container import DAMAGE, MAGIC, REMEDY, Input, Output, Stored, WrongKindError, digest_of
+from . import head as heads
+from .blocks import Block, Builder, Layout, Part
+from .container import (
+    DAMAGE,
+    DIGEST_BYTES,
+    MAGIC,
+    REMEDY,
+    Input,
+    Output,
+    Stored,
+    WrongKindError,
+    digest_of,
+)
 from .copies import Copy
+from .head import Head
 from .kernel import WARP_SIZE, Cta, Kernel, Path, Trace
+from .static_code import CodeReader, CodeWriter, access_digest
 
 BLOCKS_KEPT: Final = 4  # decoded blocks that an open file keeps
-JSON_SIZE: Final = struct.Struct("<I")
-DIGEST_BYTES: Final = 16
-# The head's columns: code, and the digests of all blocks.
-HEAD_TYPES: Final[Types] = code_columns.TYPES | {"digest": ("u1", Form.PLAIN)}
+WARM: Final = ("const", "icache", "l1", "l1i")  # bits of a launch's flags, from the lowest one
 
 Count: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 31)]
 Extent: TypeAlias = Annotated[int, Field(ge=1, lt=1 << 31)]
@@ -60,43 +67,101 @@ class Binary(Record):
 
     program: Program  # without instructions
     size: Count  # instructions
-    access: Annotated[int, Field(ge=0, lt=1 << 32)]  # see `code_columns.access_digest`
+    access: Annotated[int, Field(ge=0, lt=1 << 32)]  # see `static_code.access_digest`
     labels: dict[str, int] = {}  # byte offsets that the text of branches names
-
-
-class Launch(Record):
-    """A `Kernel`; `program` numbers its code."""
-
-    program: Count = 0
-    grid: tuple[Extent, Extent, Extent]
-    block: tuple[Extent, Extent, Extent]
-    launch: Count = 0
-    registers: Count = 0
-    shared_bytes: Count = 0
-    warm: tuple[Literal["const", "icache", "l1", "l1i"], ...] = ()
-    clock_reads: bool = False
-    copies: tuple[tuple[Size, Size], ...] = ()  # address, bytes
-    blocks: tuple[Extent, ...]  # CTAs of each
-
-
-class Content(Record):
-    """What the content hash covers, beside the head's columns."""
-
-    programs: tuple[Binary, ...]
-    kernels: tuple[Launch, ...]
-
-    def hash(self, columns: bytes) -> str:
-        text = self.model_dump_json(exclude_defaults=True).encode()
-        return hashlib.sha256(text + columns).hexdigest()
 
 
 class Manifest(Record):
     """The JSON of the head."""
 
     producer: str = ""
-    versions: dict[str, str]
-    sizes: tuple[Count, ...]  # bytes of each block in the file
-    content: Content
+    versions: dict[str, str] = {}
+    programs: tuple[Binary, ...]
+
+    @property
+    def json(self) -> bytes:
+        return self.model_dump_json(exclude_defaults=True).encode()
+
+    def hash(self, head: Head) -> str:
+        """SHA-256 of what is traced; who did it, and how, is left out."""
+        content = self.model_copy(update={"producer": "", "versions": {}}).json
+        digest = hashlib.sha256(content)
+        for table in (head.launches, head.copies, head.blocks, head.digests, *head.code):
+            digest.update(len(table).to_bytes(8, "little") + table.tobytes())
+        return digest.hexdigest()
+
+
+class Launch(Record):
+    """A row of the head's launches: a `Kernel`; `program` numbers its code."""
+
+    program: Count
+    grid: tuple[Extent, Extent, Extent]
+    block: tuple[Extent, Extent, Extent]
+    launch: Count
+    registers: Count
+    shared_bytes: Count
+    flags: Annotated[int, Field(ge=0, lt=1 << len(WARM) + 1)]  # WARM, clock reads
+    copies: Count  # rows of the head's copies
+
+    @classmethod
+    def of(cls, kernel: Kernel, program: int) -> Launch:
+        flags = sum(1 << bit for bit, name in enumerate(WARM) if name in kernel.warm)
+        return cls(
+            program=program,
+            grid=kernel.grid,
+            block=kernel.block,
+            launch=kernel.launch,
+            registers=kernel.registers,
+            shared_bytes=kernel.shared_bytes,
+            flags=flags | kernel.clock_reads << len(WARM),
+            copies=len(kernel.copies),
+        )
+
+    @property
+    def row(self) -> list[int]:
+        shape = [self.program, *self.grid, *self.block, self.launch]
+        return [*shape, self.registers, self.shared_bytes, self.flags, self.copies]
+
+    @property
+    def warps(self) -> int:
+        """Of each CTA."""
+        return -(-math.prod(self.block) // WARP_SIZE)
+
+    @property
+    def ctas(self) -> int:
+        return math.prod(self.grid)
+
+
+class Tables(Record):
+    """The other parts of the head that are checked."""
+
+    launches: tuple[Launch, ...]
+    copies: tuple[tuple[Size, Size], ...]  # address, bytes
+    blocks: tuple[tuple[Size, Extent], ...]  # bytes in the file, CTAs
+
+    @classmethod
+    def of(cls, head: Head) -> Tables:
+        """Raises ValidationError."""
+        return cls(
+            launches=tuple(_launch(*row) for row in head.launches.tolist()),
+            copies=tuple(map(tuple, head.copies.tolist())),
+            blocks=tuple(map(tuple, head.blocks.tolist())),
+        )
+
+
+def _launch(program: int, *others: int) -> Any:
+    """The fields of a `Launch` with this row."""
+    *extents, launch, registers, shared_bytes, flags, copies = others
+    return {
+        "program": program,
+        "grid": tuple(extents[:3]),
+        "block": tuple(extents[3:]),
+        "launch": launch,
+        "registers": registers,
+        "shared_bytes": shared_bytes,
+        "flags": flags,
+        "copies": copies,
+    }
 
 
 def write(trace: Trace, path: str | os.PathLike[str]) -> str:
@@ -118,7 +183,7 @@ def writing(path: str | os.PathLike[str], producer: str = "") -> Iterator[Writer
         output = Output(stream)
         writer = Writer(output.add)
         yield writer
-        output.finish(writer.head(producer))
+        output.finish(heads.pack(writer.head(producer)))
 
 
 def content_hash(trace: Trace) -> str:
@@ -132,8 +197,7 @@ def content_hash(trace: Trace) -> str:
 def read(path: str | os.PathLike[str]) -> Trace:
     """Open a trace. What the warps did is read, and checked, when its CTAs are asked for."""
     file = _File(FilePath(path))
-    kernels = tuple(_open_kernel(file, k) for k in range(len(file.manifest.content.kernels)))
-    return Trace(kernels, source=str(path), producer=file.manifest.producer)
+    return Trace(tuple(file.kernels()), source=str(path), producer=file.manifest.producer)
 
 
 def block_bytes(path: str | os.PathLike[str]) -> int:
@@ -145,33 +209,32 @@ def block_bytes(path: str | os.PathLike[str]) -> int:
 
 
 class Writer:
-    """Takes kernels, and hands on their blocks; `store` returns the bytes that one takes."""
+    """Takes kernels, and hands their blocks to `store`."""
 
-    def __init__(self, store: Callable[[bytes], int]) -> None:
+    def __init__(self, store: Callable[[bytes], object]) -> None:
         self._store = store
         self._code = CodeWriter()
         self._programs: list[Program] = []  # in the order of first use
+        self._layouts: list[Layout] = []  # of them
         self._binaries: list[Binary] = []
         self._launches: list[Launch] = []
-        self._sizes: list[int] = []
+        self._copies: list[Copy] = []
+        self._builder = Builder()
+        self._blocks: list[tuple[int, int]] = []  # bytes, CTAs
         self._digests: list[bytes] = []
         self.kernels: list[Kernel] = []  # what was written, without CTAs
 
     @property
     def hash(self) -> str:
-        """Content hash of the kernels so far."""
-        return self._content.hash(self._columns())
+        """Content hash of all kernels, after the last one."""
+        return self._manifest.hash(self._head(b""))
 
-    def head(self, producer: str) -> bytes:
-        """All but the blocks."""
-        manifest = Manifest(
-            producer=producer,
-            versions={"warpwise": version("warpwise")},
-            sizes=tuple(self._sizes),
-            content=self._content,
+    def head(self, producer: str) -> Head:
+        """All but the blocks, after the last kernel."""
+        manifest = self._manifest.model_copy(
+            update={"producer": producer, "versions": {"warpwise": version("warpwise")}}
         )
-        text = manifest.model_dump_json(exclude_defaults=True).encode()
-        return JSON_SIZE.pack(len(text)) + text + self._columns()
+        return self._head(manifest.json)
 
     def add(self, kernel: Kernel) -> None:
         """Append a kernel with all its CTAs."""
@@ -182,90 +245,76 @@ class Writer:
     @contextmanager
     def kernel(self, kernel: Kernel) -> Iterator[Callable[[Cta], None]]:
         """Append a kernel whose CTAs are handed to the function that this gives, in order."""
-        program = self._number(kernel.program)
-        blocks = _Blocks(kernel, self._add_block)
-        yield blocks.add
-        self._launches.append(_launch(kernel, program, blocks.finished()))
+        launch = Launch.of(kernel, self._number(kernel.program))
+        layout, ctas = self._layouts[launch.program], 0
+
+        def add(cta: Cta) -> None:
+            nonlocal ctas
+            with _explained(kernel, ctas):
+                self._builder.add(cta, layout, launch.warps)
+                ctas += 1
+                if self._builder.full:
+                    self._flush()
+
+        yield add
+        if ctas != kernel.n_ctas:
+            raise ValueError(f"{ctas} CTAs of {kernel.n_ctas} were added")
+        self._launches.append(launch)
+        self._copies += kernel.copies
         self.kernels.append(replace(kernel, load_cta=_not_kept))
 
     @property
-    def _content(self) -> Content:
-        return Content(programs=tuple(self._binaries), kernels=tuple(self._launches))
+    def _manifest(self) -> Manifest:
+        return Manifest(programs=tuple(self._binaries))
 
-    def _columns(self) -> bytes:
-        digests = np.frombuffer(b"".join(self._digests), np.uint8)
-        return pack(self._code.columns() | {"digest": digests}, HEAD_TYPES)
+    def _head(self, text: bytes) -> Head:
+        if self._builder.ctas:
+            with _explained(self.kernels[-1], self.kernels[-1].n_ctas):
+                self._flush()
+        return Head(
+            _octets(text),
+            _table([launch.row for launch in self._launches], heads.LAUNCH_FIELDS),
+            _table(self._copies, heads.COPY_FIELDS),
+            _table(self._blocks, heads.BLOCK_FIELDS),
+            _octets(b"".join(self._digests)).reshape(-1, DIGEST_BYTES),
+            self._code.columns(),
+        )
 
     def _number(self, program: Program) -> int:
         if program not in self._programs:
             binary = _binary(program)
             self._code.add(program, binary.labels)
             self._programs.append(program)
+            self._layouts.append(Layout.of(program))
             self._binaries.append(binary)
         return self._programs.index(program)
 
-    def _add_block(self, data: bytes) -> None:
-        self._sizes.append(self._store(data))
+    def _flush(self) -> None:
+        data = self._builder.encoded()
+        self._store(data)
+        self._blocks.append((len(data), self._builder.ctas))
         self._digests.append(digest_of(data))
+        self._builder = Builder()
+
+
+@contextmanager
+def _explained(kernel: Kernel, ctas: int) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"kernel {kernel.name}, up to CTA {ctas}: {error}") from error
+
+
+def _octets(data: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(bytearray(data), np.uint8)
+
+
+def _table(rows: Sequence[Sequence[int]], fields: int) -> NDArray[np.int64]:
+    return np.array(rows, np.int64).reshape(-1, fields)
 
 
 def _not_kept(number: int) -> Cta:
     raise IndexError(f"CTA {number} is in the file, not in memory")
-
-
-class _Blocks:
-    """The blocks of one kernel."""
-
-    def __init__(self, kernel: Kernel, add_block: Callable[[bytes], None]) -> None:
-        self._kernel, self._add_block = kernel, add_block
-        self._layout = Layout.of(kernel.program, kernel.warps_per_cta)
-        self._builder = Builder(self._layout)
-        self._sizes: list[int] = []  # CTAs
-        self._ctas = 0
-
-    def add(self, cta: Cta) -> None:
-        with self._explained():
-            self._builder.add(cta)
-            self._ctas += 1
-            if self._builder.full:
-                self._flush()
-
-    def finished(self) -> tuple[int, ...]:
-        """CTAs of all blocks, after the last CTA."""
-        if self._ctas != self._kernel.n_ctas:
-            raise ValueError(f"{self._ctas} CTAs of {self._kernel.n_ctas} were added")
-        with self._explained():
-            if self._builder.ctas:
-                self._flush()
-        return tuple(self._sizes)
-
-    def _flush(self) -> None:
-        self._add_block(pack(self._builder.columns()))
-        self._sizes.append(len(self._builder.ctas))
-        self._builder = Builder(self._layout)
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except InputError as error:
-            place = f"kernel {self._kernel.name}, up to CTA {self._ctas}"
-            raise InputError(f"{place}: {error}") from error
-
-
-def _launch(kernel: Kernel, program: int, blocks: tuple[int, ...]) -> Launch:
-    return Launch(
-        program=program,
-        grid=kernel.grid,
-        block=kernel.block,
-        launch=kernel.launch,
-        registers=kernel.registers,
-        shared_bytes=kernel.shared_bytes,
-        warm=tuple(sorted(kernel.warm)),  # type: ignore[arg-type]  # checked by the model
-        clock_reads=kernel.clock_reads,
-        copies=kernel.copies,
-        blocks=blocks,
-    )
 
 
 def _binary(program: Program) -> Binary:
@@ -297,14 +346,63 @@ class _File:
         self.path = path
         with self.explained("head"):
             self._input = Input(path)
-            self.manifest, columns = self._head()
-            self.places = self._places(columns["digest"].tobytes())
-            self.programs = self._read_programs(columns)
-        self.kept: OrderedDict[int, Block] = OrderedDict()  # blocks, the last used one last
+            head = heads.unpack(self._input.head())
+            self.manifest = Manifest.model_validate_json(head.text.tobytes())
+            self.hash = self.manifest.hash(head)
+            self._tables = Tables.of(head)
+            self._programs = self._read_programs(head)
+            self._layouts = list(map(Layout.of, self._programs))
+            self._check_launches()
+            self.places = self._find_blocks(head)
+        self._first_cta = _sums(launch.ctas for launch in self._tables.launches)
+        self._first_in_block = _sums(ctas for _, ctas in self._tables.blocks)
+        self._kept: OrderedDict[int, Block] = OrderedDict()  # the last used one last
+        self._paths: WeakValueDictionary[bytes, Path] = WeakValueDictionary()
 
-    def block(self, number: int) -> bytes:
-        """Decompressed content of a block."""
-        return self._input.block(self.places[number])
+    def kernels(self) -> Iterator[Kernel]:
+        """All launches."""
+        copies = itertools.starmap(Copy, self._tables.copies)
+        for k, launch in enumerate(self._tables.launches):
+            yield Kernel(
+                program=self._programs[launch.program],
+                grid=launch.grid,
+                block=launch.block,
+                load_cta=partial(self._load_cta, k),
+                launch=launch.launch,
+                registers=launch.registers,
+                shared_bytes=launch.shared_bytes,
+                warm=frozenset(w for bit, w in enumerate(WARM) if launch.flags >> bit & 1),
+                hash=self.hash,
+                clock_reads=bool(launch.flags >> len(WARM)),
+                copies=tuple(itertools.islice(copies, launch.copies)),
+            )
+
+    def _load_cta(self, k: int, number: int) -> Cta:
+        n_ctas = self._tables.launches[k].ctas
+        if not 0 <= number < n_ctas:
+            raise IndexError(f"CTA {number} of {n_ctas}")
+        index = self._first_cta[k] + number
+        b = bisect.bisect_right(self._first_in_block, index) - 1
+        with self.explained(f"block {b}"):
+            return self._block(b).cta(index - self._first_in_block[b], number)
+
+    def _block(self, b: int) -> Block:
+        kept = self._kept
+        if b not in kept:
+            kept[b] = Block(self._input.block(self.places[b]), list(self._parts(b)), self._paths)
+        kept.move_to_end(b)
+        if len(kept) > BLOCKS_KEPT:
+            kept.popitem(last=False)
+        return kept[b]
+
+    def _parts(self, b: int) -> Iterator[Part]:
+        """The CTAs of a block, launch by launch."""
+        first, end = self._first_in_block[b : b + 2]
+        k = bisect.bisect_right(self._first_cta, first) - 1
+        while first < end:
+            stop, launch = min(end, self._first_cta[k + 1]), self._tables.launches[k]
+            yield Part(self._layouts[launch.program], launch.warps, stop - first)
+            first, k = stop, k + 1
 
     @contextmanager
     def explained(self, part: str) -> Iterator[None]:
@@ -316,35 +414,36 @@ class _File:
         except DAMAGE as error:
             raise InputError(f"{self.path}: {part}: {_reason(error)}; {REMEDY}") from error
 
-    def _head(self) -> tuple[Manifest, Columns]:
-        head = self._input.head()
-        (size,) = JSON_SIZE.unpack_from(head)
-        text, columns = head[JSON_SIZE.size :][:size], head[JSON_SIZE.size + size :]
-        manifest = Manifest.model_validate_json(text)
-        self.hash = manifest.content.hash(columns)
-        return manifest, unpack(columns, HEAD_TYPES)
-
-    def _places(self, digests: bytes) -> list[Stored]:
-        """Of all blocks."""
-        sizes, kernels = self.manifest.sizes, self.manifest.content.kernels
-        expected = sum(len(kernel.blocks) for kernel in kernels)
-        if len(sizes) != expected or len(digests) != DIGEST_BYTES * expected:
-            raise InputError(
-                f"{len(sizes)} sizes and {len(digests)} bytes of digests found for "
-                f"{expected} blocks"
-            )
-        starts = itertools.accumulate(sizes, initial=len(MAGIC))
-        return [
-            Stored(start, size, digests[DIGEST_BYTES * k :][:DIGEST_BYTES])
-            for k, (start, size) in enumerate(zip(starts, sizes, strict=False))
-        ]
-
-    def _read_programs(self, columns: Columns) -> list[Program]:
-        code = CodeReader(columns)
-        programs = [_read_program(code, b) for b in self.manifest.content.programs]
+    def _read_programs(self, head: Head) -> list[Program]:
+        code = CodeReader(head.code)
+        programs = [_read_program(code, binary) for binary in self.manifest.programs]
         if found := code.left:
             raise InputError(f"{found} instructions of no program found")
         return programs
+
+    def _check_launches(self) -> None:
+        """Raise for numbers that do not fit each other."""
+        launches, copies, blocks = (getattr(self._tables, name) for name in Tables.model_fields)
+        _expect("copies", sum(launch.copies for launch in launches), len(copies))
+        _expect("CTAs", sum(ctas for _, ctas in blocks), sum(launch.ctas for launch in launches))
+        for launch in launches:
+            if launch.program >= len(self._programs):
+                raise InputError(f"program {launch.program} named, {len(self._programs)} found")
+
+    def _find_blocks(self, head: Head) -> list[Stored]:
+        sizes = [size for size, _ in self._tables.blocks]
+        starts = itertools.accumulate(sizes, initial=len(MAGIC))
+        return list(map(Stored, starts, sizes, map(bytes, head.digests)))
+
+
+def _sums(numbers: Iterable[int]) -> list[int]:
+    """Of the first none, one, two, ... and all numbers."""
+    return list(itertools.accumulate(numbers, initial=0))
+
+
+def _expect(what: str, found: int, expected: int) -> None:
+    if found != expected:
+        raise InputError(f"{found} {what} found, expected {expected}")
 
 
 def _read_program(code: CodeReader, binary: Binary) -> Program:
@@ -355,65 +454,6 @@ def _read_program(code: CodeReader, binary: Binary) -> Program:
             "one that wrote it: record the trace again"
         )
     return replace(binary.program, instructions=instructions)
-
-
-def _open_kernel(file: _File, k: int) -> Kernel:
-    launch = file.manifest.content.kernels[k]
-    with file.explained(f"kernel {k}"):
-        if launch.program >= len(file.programs):
-            raise InputError(f"program {launch.program} named, {len(file.programs)} found")
-        program = file.programs[launch.program]
-        reader = _Reader(file, k, program)
-        kernel = Kernel(
-            program=program,
-            grid=launch.grid,
-            block=launch.block,
-            load_cta=reader.load_cta,
-            launch=launch.launch,
-            registers=launch.registers,
-            shared_bytes=launch.shared_bytes,
-            warm=frozenset(launch.warm),
-            hash=file.hash,
-            clock_reads=launch.clock_reads,
-            copies=tuple(starmap(Copy, launch.copies)),
-        )
-        if reader.n_ctas != kernel.n_ctas:
-            raise InputError(f"{reader.n_ctas} CTAs found, expected {kernel.n_ctas}")
-    return kernel
-
-
-class _Reader:
-    """Gives the CTAs of one kernel, reading no block but theirs."""
-
-    def __init__(self, file: _File, k: int, program: Program) -> None:
-        kernels = file.manifest.content.kernels
-        self._file, self._k = file, k
-        self._ctas = kernels[k].blocks
-        self._first_block = sum(len(kernel.blocks) for kernel in kernels[:k])
-        self._first = list(itertools.accumulate(self._ctas, initial=0))
-        self._layout = Layout.of(program, -(-math.prod(kernels[k].block) // WARP_SIZE))
-        self._paths: WeakValueDictionary[bytes, Path] = WeakValueDictionary()
-
-    @property
-    def n_ctas(self) -> int:
-        return self._first[-1]
-
-    def load_cta(self, number: int) -> Cta:
-        if not 0 <= number < self.n_ctas:
-            raise IndexError(f"CTA {number} of {self.n_ctas}")
-        b = bisect.bisect_right(self._first, number) - 1
-        with self._file.explained(f"kernel {self._k}, block {b}"):
-            return self._block(b).cta(number - self._first[b], number)
-
-    def _block(self, b: int) -> Block:
-        kept, place = self._file.kept, self._first_block + b
-        if place not in kept:
-            columns = unpack(self._file.block(place))
-            kept[place] = Block(columns, self._layout, self._ctas[b], self._paths)
-        kept.move_to_end(place)
-        if len(kept) > BLOCKS_KEPT:
-            kept.popitem(last=False)
-        return kept[place]
 
 
 def _reason(error: Exception) -> str:

@@ -23,7 +23,7 @@ from ..isa.errors import InputError
 from ..isa.program import INSTRUCTION_BYTES, Access, Instruction, Kind, Program, Space
 from . import tree_code, tree_schema
 from .addresses import Rows, lanes_in_block
-from .columns import ROW_LIMIT, fingerprint
+from .blocks import ROW_LIMIT, fingerprint
 from .copies import Copy, Pending, carried, from_line
 from .kernel import WARP_SIZE, Accesses, Cta, Kernel, Path, SharedWindow, Trace, Warp
 

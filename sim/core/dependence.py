@@ -31,15 +31,31 @@ State = record(
 )
 
 
-@compiled
-def reset(dependence, warp):
-    """A new warp starts with all counters at zero."""
-    for counter in range(COUNTERS):
-        dependence.value[u(warp), u(counter)] = 0
-    dependence.raised[u(warp)] = 0
-    dependence.l1tex[u(warp)] = 0
-    dependence.gate_on[u(warp)] = 0
-    set_head(dependence, warp, 0)
+@compiled(inline=True)
+def _update(dependence, warp):
+    bit = 1 << warp
+    nonzero = int(dependence.raised[u(warp)])
+    blocking = int(dependence.head_mask[u(warp)]) & nonzero
+    if blocking:
+        dependence.waiting |= bit
+    else:
+        dependence.waiting &= ~bit
+    if dependence.gate_on[u(warp)]:
+        counter = int(dependence.gate_counter[u(warp)])
+        unmet = int(dependence.gate_mask[u(warp)]) & nonzero
+        if dependence.value[u(warp), u(counter)] > dependence.gate_limit[u(warp)]:
+            unmet |= 1 << counter
+        if unmet:
+            dependence.gated |= bit
+            blocking |= unmet
+        else:
+            dependence.gated &= ~bit
+            if dependence.gate_on[u(warp)] == BEHIND:
+                dependence.gate_on[u(warp)] = OFF
+    if blocking & int(dependence.l1tex[u(warp)]):
+        dependence.long |= bit
+    else:
+        dependence.long &= ~bit
 
 
 @compiled
@@ -50,6 +66,17 @@ def set_head(dependence, warp, wait_mask):
         dependence.gate_on[u(warp)] = OFF
         dependence.gated &= ~(1 << warp)
     _update(dependence, warp)
+
+
+@compiled
+def reset(dependence, warp):
+    """A new warp starts with all counters at zero."""
+    for counter in range(COUNTERS):
+        dependence.value[u(warp), u(counter)] = 0
+    dependence.raised[u(warp)] = 0
+    dependence.l1tex[u(warp)] = 0
+    dependence.gate_on[u(warp)] = 0
+    set_head(dependence, warp, 0)
 
 
 @compiled
@@ -102,30 +129,3 @@ def hold_head(dependence, warp):
     """The warp's next instruction, a DEPBAR, does not issue until it holds itself."""
     dependence.gate_on[u(warp)] = HEAD
     _update(dependence, warp)
-
-
-@compiled(inline=True)
-def _update(dependence, warp):
-    bit = 1 << warp
-    nonzero = int(dependence.raised[u(warp)])
-    blocking = int(dependence.head_mask[u(warp)]) & nonzero
-    if blocking:
-        dependence.waiting |= bit
-    else:
-        dependence.waiting &= ~bit
-    if dependence.gate_on[u(warp)]:
-        counter = int(dependence.gate_counter[u(warp)])
-        unmet = int(dependence.gate_mask[u(warp)]) & nonzero
-        if dependence.value[u(warp), u(counter)] > dependence.gate_limit[u(warp)]:
-            unmet |= 1 << counter
-        if unmet:
-            dependence.gated |= bit
-            blocking |= unmet
-        else:
-            dependence.gated &= ~bit
-            if dependence.gate_on[u(warp)] == BEHIND:
-                dependence.gate_on[u(warp)] = OFF
-    if blocking & int(dependence.l1tex[u(warp)]):
-        dependence.long |= bit
-    else:
-        dependence.long &= ~bit

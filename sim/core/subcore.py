@@ -156,28 +156,6 @@ def reclaim(sc, warp):
 
 
 @compiled(inline=True)
-def step(sc, sm, kernel, machine, now):
-    """One cycle; returns the PC issued, or -1."""
-    stalls.catch_up(sc, machine, now)
-    _happen(sc, kernel, machine, now)
-    decode.step(sc.decode, now)
-    l0_constant.step(sc.constants, machine, now)
-    writeback.step(sc, kernel, machine, now)
-    execute.step(sc, kernel, machine, now)
-    memory_queue.step(sc, kernel, machine, now)
-    allocate.step(sc, kernel, machine, now)
-    control.step(sc, kernel, machine, now)
-    _pass_fences(sc)
-    greedy = int(sc.issue.greedy)
-    issued = issue.step(sc, sm, kernel, machine, now)
-    slot_taken = fetch.step(sc, kernel, machine, greedy, now)
-    l0_icache.step(sc, machine, now, slot_taken)
-    sc.stalls.counted_until = now + 1
-    sc.next_at = _next_at(sc, kernel, machine, issued >= 0, now)
-    return issued
-
-
-@compiled(inline=True)
 def _next_at(sc, kernel, machine, issued, now):
     """The next cycle in which a stage has something to do."""
     fetching = int(sc.fetch.room) & ~int(sc.fetch.redirecting)
@@ -197,3 +175,25 @@ def _next_at(sc, kernel, machine, issued, now):
         at = min(at, max(sc.issue.free_at, sc.constants.stop_until, now + 1))
         at = min(at, execute.next_free(sc.execute, now))
     return at
+
+
+@compiled(inline=True)
+def step(sc, sm, kernel, machine, now):
+    """One cycle; returns the PC issued, or -1."""
+    stalls.catch_up(sc, machine, now)
+    _happen(sc, kernel, machine, now)
+    decode.step(sc.decode, now)
+    l0_constant.step(sc.constants, machine, now)
+    writeback.step(sc, kernel, machine, now)
+    execute.step(sc, kernel, machine, now)
+    memory_queue.step(sc, kernel, machine, now)
+    allocate.step(sc, kernel, machine, now)
+    control.step(sc, kernel, machine, now)
+    _pass_fences(sc)
+    greedy = int(sc.issue.greedy)
+    issued = issue.step(sc, sm, kernel, machine, now)
+    slot_taken = fetch.step(sc, kernel, machine, greedy, now)
+    l0_icache.step(sc, machine, now, slot_taken)
+    sc.stalls.counted_until = now + 1
+    sc.next_at = _next_at(sc, kernel, machine, issued >= 0, now)
+    return issued

@@ -108,6 +108,23 @@ def _oldest(l2_set, ways):
 
 
 @compiled
+def _replace(l2_set, way, line):
+    l2_set.line[u(way)] = line + 1
+    l2_set.valid[u(way)] = 0
+    l2_set.dirty[u(way)] = 0
+    l2_set.filled[u(way)] = 0
+    for sector in range(SECTORS):
+        l2_set.written[u(way), u(sector)] = 0
+        l2_set.atomic_free[u(way), u(sector)] = 0
+
+
+@compiled
+def _use(unit, l2_set, way):
+    unit.uses += 1
+    l2_set.used[u(way)] = unit.uses
+
+
+@compiled
 def _way_of(unit, l2_set, memory, machine, slice_, line, at):
     """The way of `line`, now the newest; what it replaces goes to memory if it is dirty.
 
@@ -124,23 +141,6 @@ def _way_of(unit, l2_set, memory, machine, slice_, line, at):
         _replace(l2_set, way, line)
     _use(unit, l2_set, way)
     return way
-
-
-@compiled
-def _replace(l2_set, way, line):
-    l2_set.line[u(way)] = line + 1
-    l2_set.valid[u(way)] = 0
-    l2_set.dirty[u(way)] = 0
-    l2_set.filled[u(way)] = 0
-    for sector in range(SECTORS):
-        l2_set.written[u(way), u(sector)] = 0
-        l2_set.atomic_free[u(way), u(sector)] = 0
-
-
-@compiled
-def _use(unit, l2_set, way):
-    unit.uses += 1
-    l2_set.used[u(way)] = unit.uses
 
 
 @compiled

@@ -322,6 +322,36 @@ def _in_shared_memory(inst, access):
     return inst.path != SHARED and access.wavefronts > 0 and access.lines == 0
 
 
+@compiled
+def _missing_constants(sm, kernel, machine, inst, access, load, begin):
+    """How many lines of the L0 VL a load has to wait for."""
+    missing = 0
+    size, sector_bytes = machine.sm.l0_vl.line_bytes, machine.sm.l1d.sector_bytes
+    sectors = machine.sm.l1d.line_bytes // sector_bytes
+    for k in range(access.lines):
+        line = line_at(kernel.lines, access.first + k)
+        last = -1
+        for sector in range(sectors):
+            if line.sectors >> sector & 1:
+                byte = (line.line * sectors + sector) * sector_bytes
+                number = (inst.bank + byte) // size
+                if number != last and not l0_vl.present(sm.vl, machine, number):
+                    l0_vl.wait_for(sm.vl, number, load, begin)
+                    missing += 1
+                last = number
+    return missing
+
+
+@compiled
+def _load_constant(sm, kernel, machine, s, entry, inst, access, begin, now):
+    """An LDC, looked up in cycle `begin`; its first beat is due in `entry.at` if all is here."""
+    load = _take_load(sm.memory)
+    missing = 0
+    if not kernel.warm_constants:
+        missing = _missing_constants(sm, kernel, machine, inst, access, load, begin)
+    _wait_or_deliver(sm, kernel, s, entry, load, missing)
+
+
 @compiled(inline=True)
 def _grant(sm, kernel, machine, s, now):
     """Take a sub-core's oldest memory instruction."""
@@ -366,36 +396,6 @@ def _grant(sm, kernel, machine, s, now):
         sc.next_at = min(sc.next_at, max(begin + late, now))
     else:
         _deliver(sc, kernel, entry)
-
-
-@compiled
-def _load_constant(sm, kernel, machine, s, entry, inst, access, begin, now):
-    """An LDC, looked up in cycle `begin`; its first beat is due in `entry.at` if all is here."""
-    load = _take_load(sm.memory)
-    missing = 0
-    if not kernel.warm_constants:
-        missing = _missing_constants(sm, kernel, machine, inst, access, load, begin)
-    _wait_or_deliver(sm, kernel, s, entry, load, missing)
-
-
-@compiled
-def _missing_constants(sm, kernel, machine, inst, access, load, begin):
-    """How many lines of the L0 VL a load has to wait for."""
-    missing = 0
-    size, sector_bytes = machine.sm.l0_vl.line_bytes, machine.sm.l1d.sector_bytes
-    sectors = machine.sm.l1d.line_bytes // sector_bytes
-    for k in range(access.lines):
-        line = line_at(kernel.lines, access.first + k)
-        last = -1
-        for sector in range(sectors):
-            if line.sectors >> sector & 1:
-                byte = (line.line * sectors + sector) * sector_bytes
-                number = (inst.bank + byte) // size
-                if number != last and not l0_vl.present(sm.vl, machine, number):
-                    l0_vl.wait_for(sm.vl, number, load, begin)
-                    missing += 1
-                last = number
-    return missing
 
 
 @compiled

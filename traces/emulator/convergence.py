@@ -58,14 +58,11 @@ def choose(warps, table, keys):
         warp.slot, keys[number] = slot, key
 
 
-@entry
-def join(warps, table):
-    """Merge the fragments of each warp that wait at one PC for the same lanes, if all are there."""
-    for number in warps:
-        warp = table[number]
-        for i in range(WARP_SIZE):
-            if warp.lanes[i] != 0 and warp.status[i] == JOINING:
-                join_with(warp, i)
+@compiled
+def waits_with(warp, i, first, alive):
+    """Whether a fragment waits where the first one does, for the same lanes."""
+    waits = warp.lanes[i] != 0 and warp.status[i] == JOINING and warp.pc[i] == warp.pc[first]
+    return waits and (warp.wanted[i] ^ warp.wanted[first]) & alive == 0
 
 
 @compiled
@@ -92,29 +89,37 @@ def join_with(warp, first):
     warp.status[first] = RUNNING
 
 
-@compiled
-def waits_with(warp, i, first, alive):
-    """Whether a fragment waits where the first one does, for the same lanes."""
-    waits = warp.lanes[i] != 0 and warp.status[i] == JOINING and warp.pc[i] == warp.pc[first]
-    return waits and (warp.wanted[i] ^ warp.wanted[first]) & alive == 0
-
-
 @entry
-def open_barriers(ctas, warps_per_cta, table):
-    """Open the barriers of some CTAs where nobody is missing; whether there was one."""
-    opened = False
-    for cta in ctas:
-        first, end = cta * warps_per_cta, (cta + 1) * warps_per_cta
-        waited = 0  # for which barriers
-        for number in range(first, end):
-            for i in range(WARP_SIZE):
-                if table[number].lanes[i] != 0 and table[number].status[i] == CTA_BARRIER:
-                    waited |= 1 << table[number].barrier[i]
-        for barrier in range(CTA_BARRIERS):
-            if waited >> barrier & 1 and complete(table, first, end, barrier):
-                open_barrier(table, first, end, barrier)
-                opened = True
-    return opened
+def join(warps, table):
+    """Merge the fragments of each warp that wait at one PC for the same lanes, if all are there."""
+    for number in warps:
+        warp = table[number]
+        for i in range(WARP_SIZE):
+            if warp.lanes[i] != 0 and warp.status[i] == JOINING:
+                join_with(warp, i)
+
+
+@compiled
+def is_at(warp, i, barrier):
+    """Whether a fragment waits at a barrier of its CTA."""
+    waits = warp.lanes[i] != 0 and warp.status[i] == CTA_BARRIER
+    return waits and warp.barrier[i] == barrier
+
+
+@compiled
+def popcount(bits):
+    """Number of set bits."""
+    total = 0
+    while bits != 0:
+        bits &= bits - 1
+        total += 1
+    return total
+
+
+@compiled
+def arrivals(lanes, alive):
+    """Threads that some lanes of a warp count as: all 32 if no live one is missing."""
+    return WARP_SIZE if lanes != 0 and lanes == alive else popcount(lanes)
 
 
 @compiled
@@ -155,24 +160,19 @@ def open_barrier(table, first, end, barrier):
                 warp.pc[i] += 1
 
 
-@compiled
-def is_at(warp, i, barrier):
-    """Whether a fragment waits at a barrier of its CTA."""
-    waits = warp.lanes[i] != 0 and warp.status[i] == CTA_BARRIER
-    return waits and warp.barrier[i] == barrier
-
-
-@compiled
-def arrivals(lanes, alive):
-    """Threads that some lanes of a warp count as: all 32 if no live one is missing."""
-    return WARP_SIZE if lanes != 0 and lanes == alive else popcount(lanes)
-
-
-@compiled
-def popcount(bits):
-    """Number of set bits."""
-    total = 0
-    while bits != 0:
-        bits &= bits - 1
-        total += 1
-    return total
+@entry
+def open_barriers(ctas, warps_per_cta, table):
+    """Open the barriers of some CTAs where nobody is missing; whether there was one."""
+    opened = False
+    for cta in ctas:
+        first, end = cta * warps_per_cta, (cta + 1) * warps_per_cta
+        waited = 0  # for which barriers
+        for number in range(first, end):
+            for i in range(WARP_SIZE):
+                if table[number].lanes[i] != 0 and table[number].status[i] == CTA_BARRIER:
+                    waited |= 1 << table[number].barrier[i]
+        for barrier in range(CTA_BARRIERS):
+            if waited >> barrier & 1 and complete(table, first, end, barrier):
+                open_barrier(table, first, end, barrier)
+                opened = True
+    return opened

@@ -1,34 +1,84 @@
 """The static instructions of a file's programs as columns of numbers, and back.
 
 A text is a template, which says all that the encoding does not; nearly always it is that of the
-last instruction with the same opcode. The columns are described in `docs/formats.md`.
+last instruction with the same opcode.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..isa import control_bits
 from ..isa.errors import InputError
 from ..isa.program import INSTRUCTION_BYTES, Instruction, Program
 from ..isa.sass import parse_instruction
-from .address_columns import Columns
-from .columns import Form, Types
+from . import code_model
+from .code_model import ENCODING_BYTES, NO_OPCODE
+from .entropy import Coder
 from .templates import OPCODE, template_of, write
 
-ENCODING_BYTES: Final = 16
-TYPES: Final[Types] = {
-    "encoding": ("u1", Form.PLAIN),  # 16 bytes of each instruction that is not bare
-    "bare": ("<u4", Form.DIFFERENCES),  # instructions without an encoding
-    "own_control": ("<u4", Form.DIFFERENCES),  # those whose control bits the encoding does not have
-    "control": ("<u4", Form.PLANES),  # their control bits
-    "choice": ("<u4", Form.PLANES),  # per instruction: its template
-    "template": ("u1", Form.PLAIN),  # templates in UTF-8, each ends with a line break
-}
+COUNT_LIMIT: Final = 1 << 28  # entries that a column may have
+
+
+class Columns(NamedTuple):
+    """All static code of a file."""
+
+    choices: NDArray[np.int64]  # per instruction: its template
+    encodings: NDArray[np.uint8]  # (instructions that are not bare, 16)
+    bare: NDArray[np.int64]  # instructions without an encoding
+    own_control: NDArray[np.int64]  # those whose control bits the encoding does not have,
+    control: NDArray[np.int64]  # and their control bits
+    templates: NDArray[np.uint8]  # in UTF-8, each ends with a line break
+
+    @property
+    def opcodes(self) -> NDArray[np.int64]:
+        """Of each instruction."""
+        found = np.full(len(self.choices), NO_OPCODE)
+        has_code = np.ones(len(self.choices), np.bool_)
+        has_code[self.bare] = False
+        first, second = self.encodings.T[:2].astype(np.int64)
+        found[has_code] = (second << 8 | first) & OPCODE
+        return found
+
+    def code(self, coder: Coder) -> None:
+        """Code all columns, or fill them in. Raises InputError."""
+        for places in (self.bare, self.own_control):
+            steps = np.diff(places, prepend=-1)
+            code_model.code_numbers(coder, steps)
+            places[:] = np.cumsum(steps) - 1
+            if len(places) and not (steps.min() > 0 and places[-1] < len(self.choices)):
+                raise InputError(f"a column names more than {len(self.choices)} instructions")
+        code_model.code_numbers(coder, self.control)
+        code_model.code_encodings(coder, self.encodings)
+        code_model.code_choices(coder, self.opcodes, self.choices)
+        code_model.code_text(coder, self.templates)
+
+    @classmethod
+    def coded(cls, coder: Coder, columns: Columns | None = None) -> Columns:
+        """Code these, or decode some. Raises InputError."""
+        counts = np.array([len(column) for column in columns] if columns else [0] * 6)
+        code_model.code_numbers(coder, counts)
+        if not 0 <= counts.min() <= counts.max() <= COUNT_LIMIT:
+            raise InputError(f"columns of {counts.tolist()} entries, of which {COUNT_LIMIT} may be")
+        n, n_coded, n_bare, n_own, n_control, n_text = counts.tolist()
+        if n != n_coded + n_bare or n_own != n_control:
+            raise InputError(f"columns of {counts.tolist()} entries do not fit each other")
+        if columns is None:
+            columns = cls(
+                np.zeros(n, np.int64),
+                np.zeros((n_coded, ENCODING_BYTES), np.uint8),
+                *(np.zeros(size, np.int64) for size in (n_bare, n_own, n_control)),
+                np.zeros(n_text, np.uint8),
+            )
+        columns.code(coder)
+        return columns
+
+
 # Choices: that of the last instruction with this opcode, the next one not used yet, or, from OLD
 # on, number `choice - OLD`.
 SAME, NEW, OLD = range(3)
@@ -41,9 +91,10 @@ class CodeWriter:
         self._templates: list[str] = []
         self._used: dict[int, list[int]] = {}  # by opcode: numbers of templates, the last one first
         self._encodings: list[bytes] = []
-        self._numbers: dict[str, list[int]] = {
-            name: [] for name in ("bare", "own_control", "control", "choice")
-        }
+        self._choices: list[int] = []
+        self._bare: list[int] = []
+        self._own_control: list[int] = []
+        self._control: list[int] = []
 
     def add(self, program: Program, labels: Mapping[str, int]) -> None:
         """Append a program's code; raise if it would not be read as the same."""
@@ -58,21 +109,23 @@ class CodeWriter:
     def columns(self) -> Columns:
         """All code so far."""
         text = "".join(f"{template}\n" for template in self._templates)
-        return {
-            **{name: np.array(numbers, np.uint32) for name, numbers in self._numbers.items()},
-            "encoding": np.frombuffer(b"".join(self._encodings), np.uint8),
-            "template": np.frombuffer(text.encode(), np.uint8),
-        }
+        encodings = np.frombuffer(b"".join(self._encodings), np.uint8)
+        return Columns(
+            np.array(self._choices, np.int64),
+            encodings.reshape(-1, ENCODING_BYTES).copy(),
+            *(np.array(n, np.int64) for n in (self._bare, self._own_control, self._control)),
+            np.frombuffer(text.encode(), np.uint8).copy(),
+        )
 
     def _add_bits(self, encoding: int | None, own_control: int | None) -> None:
-        number = len(self._numbers["choice"])
+        number = len(self._choices)
         if encoding is None:
-            self._numbers["bare"].append(number)
+            self._bare.append(number)
         else:
             self._encodings.append(encoding.to_bytes(ENCODING_BYTES, "little"))
         if own_control is not None:
-            self._numbers["own_control"].append(number)
-            self._numbers["control"].append(own_control)
+            self._own_control.append(number)
+            self._control.append(own_control)
 
     def _add_text(self, text: str, encoding: int | None, pc: int) -> str:
         """Choose a template; returns what it will be read as."""
@@ -86,7 +139,7 @@ class CodeWriter:
             choice = SAME if number == used[0] else OLD + number
             used.remove(number)
         used.insert(0, number)
-        self._numbers["choice"].append(choice)
+        self._choices.append(choice)
         return _text(self._templates[number], encoding, pc)
 
 
@@ -94,14 +147,11 @@ class CodeReader:
     """Gives programs in the order in which they were added."""
 
     def __init__(self, columns: Columns) -> None:
-        """Raises InputError for columns that contradict each other."""
-        self._choices = columns["choice"].tolist()
-        self._encodings = self._split_encodings(columns)
-        places, own = columns["own_control"].tolist(), columns["control"].tolist()
-        if len(places) != len(own):
-            raise InputError(f"{len(own)} entries in column control found, expected {len(places)}")
+        self._choices = columns.choices.tolist()
+        self._encodings = _split_encodings(columns)
+        places, own = columns.own_control.tolist(), columns.control.tolist()
         self._own_control = dict(zip(places, own, strict=True))
-        self._templates = columns["template"].tobytes().decode().split("\n")[:-1]
+        self._templates = columns.templates.tobytes().decode().split("\n")[:-1]
         self._last: dict[int, int] = {}  # by opcode: number of the template
         self._new = self._next = 0  # of templates and of instructions
 
@@ -113,20 +163,6 @@ class CodeReader:
     def program(self, size: int, arch: str, labels: Mapping[str, int]) -> tuple[Instruction, ...]:
         """The next `size` instructions. Raises InputError."""
         return tuple(self._read(index, arch, labels) for index in range(size))
-
-    def _split_encodings(self, columns: Columns) -> list[int | None]:
-        """Of all instructions."""
-        bare, octets = set(columns["bare"].tolist()), columns["encoding"].tobytes()
-        if not bare <= set(range(len(self._choices))):
-            raise InputError(f"column bare names more than {len(self._choices)} instructions")
-        expected = ENCODING_BYTES * (len(self._choices) - len(bare))
-        if len(octets) != expected:
-            raise InputError(f"{len(octets)} bytes of encodings found, expected {expected}")
-        encodings = (
-            int.from_bytes(octets[k : k + ENCODING_BYTES], "little")
-            for k in range(0, len(octets), ENCODING_BYTES)
-        )
-        return [None if n in bare else next(encodings) for n in range(len(self._choices))]
 
     def _read(self, index: int, arch: str, labels: Mapping[str, int]) -> Instruction:
         if self._next >= len(self._choices):
@@ -147,6 +183,13 @@ class CodeReader:
             raise InputError(f"template {number} named, {len(self._templates)} found")
         self._last[opcode] = number
         return self._templates[number]
+
+
+def _split_encodings(columns: Columns) -> list[int | None]:
+    """Of all instructions."""
+    bare = set(columns.bare.tolist())
+    encodings = (int.from_bytes(code.tobytes(), "little") for code in columns.encodings)
+    return [None if n in bare else next(encodings) for n in range(len(columns.choices))]
 
 
 def access_digest(instructions: Iterable[Instruction]) -> int:
