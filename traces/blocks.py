@@ -29,14 +29,15 @@ WARP_LIMIT: Final = 1 << 22  # and warps
 
 Addresses: TypeAlias = NDArray[np.int64]  # shape (rows, 32)
 Numbers: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
     """What the model must know of a program's instructions."""
 
-    addressed: NDArray[np.bool_]  # addresses memory
-    copies: NDArray[np.bool_]  # is an LDGSTS, which has two addresses
+    addressed: Mask  # addresses memory
+    copies: Mask  # is an LDGSTS, which has two addresses
     guards: Numbers  # as `path_model.code_paths` takes them
 
     @classmethod
@@ -52,6 +53,10 @@ class Layout:
     def groups(self) -> Numbers:
         """Number of each instruction's first group of rows, and how many groups there are."""
         return np.cumsum([0, *(self.addressed.astype(np.int64) + self.copies)])
+
+    @cached_property
+    def has_copies(self) -> bool:
+        return bool(self.copies.any())
 
     def check(self, path: Path) -> None:
         """Raise unless `path` fits the program and its masks make sense."""
@@ -92,13 +97,13 @@ class _Rows(NamedTuple):
 
     groups: Numbers
     masks: Numbers
-    second: NDArray[np.bool_]  # the second one of an LDGSTS
+    second: Mask  # the second one of an LDGSTS
 
     @classmethod
     def of(cls, path: Path, layout: Layout) -> _Rows:
         has_row = layout.addressed[path.pcs]
         pcs, executed = path.pcs[has_row], path.executed[has_row].astype(np.int64)
-        if not layout.copies.any():
+        if not layout.has_copies:
             return cls(layout.groups[pcs], executed, np.zeros(len(pcs), np.bool_))
         times = layout.copies[pcs] + 1
         second = np.zeros(times.sum(), np.bool_)
@@ -197,43 +202,47 @@ class Block:
         _expect_at_most("warps", sum(part.warps * part.ctas for part in parts), WARP_LIMIT)
         coder = entropy.decoder(data)
         programs = _Programs(parts)
-        self._layouts = programs.layouts_of_warps
-        self._numbers = np.zeros(len(self._layouts), np.int64)
-        n_paths = path_model.code_warps(coder, self._numbers)
-        owners = programs.of_paths(self._numbers, n_paths)
+        numbers = np.zeros(programs.n_warps, np.int64)
+        owners = programs.of_paths(numbers, path_model.code_warps(coder, numbers))
         self._paths = [
             interned.setdefault(fingerprint(path), path)
             for path in _decoded_paths(coder, programs, owners)
         ]
-        layouts = (programs.layouts[owner] for owner in owners)
-        self._found = [_Rows.of(*each) for each in zip(self._paths, layouts, strict=True)]
-        counts = np.array([len(rows.groups) for rows in self._found], np.int64)[self._numbers]
-        self._first_row = np.concatenate([[0], np.cumsum(counts)])
+        self._layouts = [programs.layouts[owner] for owner in owners]  # of paths
+        self._rows = list(map(_Rows.of, self._paths, self._layouts))
+        counts = np.array([len(rows.groups) for rows in self._rows], np.int64)[numbers]
         # The count bounds what follows.
-        _expect_at_most("rows of addresses", self._first_row[-1], 2 * (ROW_LIMIT + BLOCK_ENTRIES))
-        rows = programs.rows(self._found, owners, self._numbers)
+        _expect_at_most("rows of addresses", counts.sum(), 2 * (ROW_LIMIT + BLOCK_ENTRIES))
+        rows = programs.rows(self._rows, owners, numbers)
         self._addresses = np.zeros((len(rows.groups), WARP_SIZE), np.int64)
         shifts = np.zeros(programs.n_groups, np.int64)
         if not row_model.code_rows(coder, *rows, shifts, self._addresses):
             raise InputError("a row of addresses is like one that is not there")
         entropy.check_end(coder)
+        ends = np.cumsum(counts)
+        # Path, first row and the row behind the last one of each warp.
+        self._warps = np.stack([numbers, ends - counts, ends], axis=1).tolist()
         warps = np.repeat([part.warps for part in parts], [part.ctas for part in parts])
-        self._first_warp = np.concatenate([[0], np.cumsum(warps)])
+        self._first_warp = np.concatenate([[0], np.cumsum(warps)]).tolist()
 
     def cta(self, index: int, number: int) -> Cta:
         """CTA at position `index` of the block, which is CTA `number` of its kernel."""
-        return Cta(number, tuple(map(self._warp, range(*self._first_warp[index : index + 2]))))
+        first, end = self._first_warp[index : index + 2]
+        return Cta(number, tuple(self._warp(*warp) for warp in self._warps[first:end]))
 
-    def _warp(self, warp: int) -> Warp:
-        rows = self._addresses[slice(*self._first_row[warp : warp + 2])]
-        path, second = self._paths[self._numbers[warp]], self._found[self._numbers[warp]].second
-        layout = self._layouts[warp]
-        if not layout.copies.any():
-            return Warp(path, Accesses(rows, rows[:0]))
-        addresses = rows[~second]
-        shared = np.zeros_like(addresses)
-        shared[layout.copies[path.pcs[layout.addressed[path.pcs]]]] = rows[second]
-        return Warp(path, Accesses(addresses, shared))
+    def _warp(self, n: int, begin: int, end: int) -> Warp:
+        path, layout, rows = self._paths[n], self._layouts[n], self._addresses[begin:end]
+        if layout.has_copies:
+            return Warp(path, _separated(rows, self._rows[n].second, layout, path))
+        return Warp(path, Accesses(rows, self._addresses[:0]))
+
+
+def _separated(rows: Addresses, second: Mask, layout: Layout, path: Path) -> Accesses:
+    """Inverse of `_interleaved`."""
+    addresses = rows[~second]
+    shared = np.zeros_like(addresses)
+    shared[layout.copies[path.pcs[layout.addressed[path.pcs]]]] = rows[second]
+    return Accesses(addresses, shared)
 
 
 class _Programs:
@@ -251,8 +260,8 @@ class _Programs:
         )
 
     @property
-    def layouts_of_warps(self) -> list[Layout]:
-        return [self.layouts[number] for number in self._of_warps]
+    def n_warps(self) -> int:
+        return len(self._of_warps)
 
     def of_paths(self, numbers: Numbers, n_paths: int) -> Numbers:
         """Program of each path, which is that of the warps that take it."""

@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from ..isa.compiled import compiled, entry
 from ..isa.errors import InputError
 
+u = np.uint64
+
 INPUTS: Final = 9  # contexts that a decision may have
 KINDS: Final = 24  # of decisions: each has contexts and weights of its own
 SETS: Final = 128  # of weights that a kind has
-SLOT_BITS: Final = 16  # of the number of slots that remember a context, if nothing else is said
+SLOT_BITS: Final = 14  # of the number of slots that remember a context, if nothing else is said
 ROOM: Final = 1 << 20  # bytes that are enough for most
 
 # Logarithms of odds, in steps of 1/256, and probabilities in 1/65536.
@@ -37,13 +39,14 @@ STRETCH = np.rint(np.log(_ODDS) * STEPS).astype(np.int64)  # by the upper 12 bit
 COUNT_BITS = 10
 COUNTED = 1000  # it adapts no slower after so many times
 HALF = 1 << 31
-PACE = np.array([65536 * 10 // (10 * n + 12) for n in range(COUNTED + 1)])  # by that number
+PACE = 655_360 // (10 * np.arange(COUNTED + 1) + 12)  # of a slot that was used so often, in 1/65536
 WEIGHT = 24_000  # of each context at first, in 1/65536
 # Of weights: at first, in the end, and by how much it falls with use.
 RATE, LAST_RATE, RATE_SHIFT = 16, 2, 6
 LOW_16, LOW_32 = (1 << 16) - 1, (1 << 32) - 1
 FIRST_PRIME, SECOND_PRIME = 0x2545F491, 0x1B873593  # of 30 bits: products have no sign
-DIRECT = 9  # bits of a number below its highest that many contexts predict
+LARGE = 31  # bits of a number from which on its size is said apart
+BELOW = 2  # contexts that predict the bits below the highest
 AHEAD = 3  # bytes that a decoder reads before they are needed, beyond the one that ends the code
 # What `Coder.state` holds: the range, the bits read, bytes done, whether it decodes, contexts set.
 LOW, HIGH, CODE, PLACE, DECODING, USED = range(6)
@@ -137,7 +140,7 @@ def start(coder):
 
 @entry
 def finish(coder):
-    """Write the byte that ends a code; those behind it may be any."""
+    """Write the byte that ends a code; zeros are read behind it."""
     _put(coder, (coder.state[LOW] >> 24) + 1)
 
 
@@ -176,7 +179,7 @@ def mixed(first, second):
 def _adapted(slot, value):
     count = slot & (1 << COUNT_BITS) - 1
     old = slot >> COUNT_BITS
-    new = old + (((value << 22) - old) * PACE[count] >> 16)
+    new = old + (((value << 22) - old) * PACE[u(count)] >> 16)
     new = min(max(new, 1), (1 << 22) - 1)
     return np.uint32(new << COUNT_BITS | min(count + 1, COUNTED))
 
@@ -185,25 +188,26 @@ def _adapted(slot, value):
 def bit(coder, kind, weighting, node, value):
     """Code a bit: the `node`-th decision of this kind, in the contexts that are set."""
     salt = mixed(kind, node)
-    weights = coder.weights[kind * SETS + weighting]
-    last = coder.slots.shape[1] - 1
-    used = coder.state[USED]
+    slots, weights = coder.slots, coder.weights[u(kind * SETS + weighting)]
+    last = slots.shape[1] - 1
+    used = coder.state[u(USED)]
     total = 0
     for k in range(used):
-        place = ((coder.contexts[k] + salt & LOW_32) * FIRST_PRIME >> 26) & last
-        opinion = STRETCH[coder.slots[k, place] >> 20]
-        coder.places[k] = place
-        coder.opinions[k] = opinion
-        total += opinion * weights[k]
+        place = ((coder.contexts[u(k)] + salt & LOW_32) * FIRST_PRIME >> 26) & last
+        opinion = STRETCH[u(slots[u(k), u(place)] >> 20)]
+        coder.places[u(k)] = place
+        coder.opinions[u(k)] = opinion
+        total += opinion * weights[u(k)]
     total = min(max(total >> 16, -EDGE), EDGE)
-    probability = SQUASH[total + EDGE]
+    probability = SQUASH[u(total + EDGE)]
     value = _narrow(coder, probability, value)
-    rate = max(LAST_RATE, RATE - (weights[INPUTS] >> RATE_SHIFT))
+    rate = max(LAST_RATE, RATE - (weights[u(INPUTS)] >> RATE_SHIFT))
     error = ((value << 16) - probability) * rate
-    weights[INPUTS] = min(weights[INPUTS] + 1, LOW_16)
+    weights[u(INPUTS)] = min(weights[u(INPUTS)] + 1, LOW_16)
     for k in range(used):
-        weights[k] += (coder.opinions[k] * error + 0x8000) >> 16
-        coder.slots[k, coder.places[k]] = _adapted(np.int64(coder.slots[k, coder.places[k]]), value)
+        weights[u(k)] += (coder.opinions[u(k)] * error + 0x8000) >> 16
+        place = u(coder.places[u(k)])
+        slots[u(k), place] = _adapted(np.int64(slots[u(k), place]), value)
     return value
 
 
@@ -235,17 +239,22 @@ def magnitude(number):
 def number(coder, kind, value):
     """Code a number of 64 bits that is likely to be small: its size, and the bits below."""
     size = magnitude(value)
-    if bit(coder, kind, 0, 0, np.int64(size == 0)):
+    shown, node = min(size, LARGE), 1
+    for k in range(4, -1, -1):
+        node = node << 1 | bit(coder, kind, node, node, shown >> k & 1)
+    shown = node - 32
+    if shown == LARGE:
+        for k in range(5, -1, -1):
+            node = node << 1 | bit(coder, kind, LARGE, node, size - LARGE >> k & 1)
+        size = min((node & 63) + LARGE, 64)
+    else:
+        size = shown
+    if size == 0:
         return np.int64(0)
-    node = 1
-    for k in range(5, -1, -1):
-        node = node << 1 | bit(coder, kind, node, node, size - 1 >> k & 1)
-    size = node - 63
     result = np.int64(1)
+    coder.state[USED] = min(coder.state[USED], BELOW)
     for k in range(size - 2, -1, -1):
-        if size - 2 - k == DIRECT:
-            coder.state[USED] = min(coder.state[USED], 2)
-        found = bit(coder, kind, 64 + k, mixed(size + SETS, result), value >> k & 1)
+        found = bit(coder, kind, 64 + min(k, 63), mixed(size + SETS, result), value >> k & 1)
         result = result << 1 | found
     return result
 

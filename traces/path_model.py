@@ -17,8 +17,17 @@ DEPTH = 64  # masks that are remembered
 FULL = (1 << WARP_SIZE) - 1
 # Kinds of decisions.
 LENGTH, AS_LAST, NEXT_PC, RANK, NEW_LANE, EXECUTED, LANE, WARP_PATH, OTHER_PATH = range(9)
+KINDS = 9
 # Which active lanes execute: all, none, those whose guard held before, or others.
 ALL, NONE, GUARDED, OTHERS = range(4)
+PREDICATES = 16  # those of threads and uniform ones
+# By instruction and what became of its lanes: what followed last time, with which rank, and whether
+# that was as expected, the last time in the lowest bit.
+FOLLOW = np.dtype([("pc", "i8"), ("rank", "i8"), ("expected", "i8")])
+# By instruction: the last kinds, and whether each lane executed it.
+HISTORY = np.dtype([("kinds", "i8"), ("lanes", "i8", WARP_SIZE)])
+# The entry before; jumps are a hash of the last ones in its path.
+LAST = np.dtype([(name, "i8") for name in ("pc", "share", "rank", "jumps", "lanes")])
 # Which path a warp takes: that of the warp before, the first one not taken yet, or another.
 SAME, NEW, ANOTHER = range(3)
 
@@ -133,103 +142,138 @@ def _remember(guard, truth, history, active, executed):
                 history[lane] = (history[lane] << 1 | executed >> lane & 1) & 0xFFFF
 
 
-@entry
+@compiled
+def _code_as_last(coder, last, follow, known, likely, likely_kinds, share, same):
+    """Whether an entry is the expected one: what followed last time, with the same lanes."""
+    contexts, here = coder.contexts, mixed(last.pc, last.share)
+    contexts[0] = here
+    contexts[1] = mixed(here, last.jumps)
+    contexts[2] = mixed(here, last.lanes)
+    contexts[3] = mixed(here, follow.expected & 0xFF)
+    contexts[4] = mixed(mixed(likely, likely_kinds & 0xFF), share)
+    contexts[5] = mixed(mixed(here, last.rank), known)
+    contexts[6] = mixed(last.share, follow.pc >= 0)
+    coder.state[N] = 7
+    return flag(coder, AS_LAST, np.int64(same))
+
+
+@compiled
+def _code_pc(coder, last, likely, pc):
+    contexts, here = coder.contexts, mixed(last.pc, last.share)
+    contexts[0] = here
+    contexts[1] = 1
+    contexts[2] = mixed(here, last.jumps)
+    coder.state[N] = 3
+    return likely + difference(coder, NEXT_PC, pc - likely)
+
+
+@compiled
+def _code_rank(coder, last, follow, known, jump, pc, rank):
+    contexts, here = coder.contexts, mixed(last.pc, last.share)
+    contexts[0] = mixed(mixed(pc, last.share), jump)
+    contexts[1] = mixed(pc, follow.rank)
+    contexts[2] = mixed(here, pc)
+    contexts[3] = mixed(pc, last.rank)
+    contexts[4] = mixed(last.share, jump)
+    contexts[5] = mixed(mixed(pc, known), last.share)
+    coder.state[N] = 6
+    return number(coder, RANK, rank)
+
+
+@compiled
+def _code_kind(coder, pc, guard, kinds, active, guarded, kind):
+    contexts, share = coder.contexts, _share(guarded, active)
+    contexts[0] = pc
+    contexts[1] = mixed(pc, kinds & 0xFF)
+    contexts[2] = mixed(guard < 0, active & (active - 1))
+    contexts[3] = mixed(pc, share)
+    contexts[4] = mixed(contexts[3], kinds & 7)
+    contexts[5] = mixed(pc, active)
+    coder.state[N] = 6
+    return choice(coder, EXECUTED, 2, kind)
+
+
 def code_paths(coder, lengths, firsts, ends, guards, pcs, active, executed):
     """Code the entries of all paths, of which each stays between `firsts` and `ends`.
 
     `guards` are those of all instructions: twice the predicate, plus 1 if it is negated, or -1.
     Returns False for what cannot be.
     """
-    n = len(guards)
-    contexts, state = coder.contexts, coder.state
-    recent, truth = np.zeros(DEPTH, np.int64), np.zeros(16, np.int64)
-    # By instruction and what became of its lanes: what followed, with which rank, as expected?
-    follower, rank_then = np.full((n + 1, 3), -1), np.zeros((n + 1, 3), np.int64)
-    expected = np.zeros((n + 1, 3), np.int64)
-    kinds, history = np.zeros(n + 1, np.int64), np.zeros((n + 1, WARP_SIZE), np.int64)
-    place = 0
-    for path in range(len(lengths)):
-        before, share, known, jumps, last_rank, lanes = n, 0, 0, 0, 0, 0
-        truth[:] = 0
-        if lengths[path] and firsts[path] >= ends[path]:
-            return False
-        for _ in range(lengths[path]):
-            here = mixed(before, share)
-            following = before + 1 if before < n else firsts[path]
-            likely = follower[before, share]
-            if not firsts[path] <= likely < ends[path]:
-                likely = min(following, ends[path] - 1)
-            likely_rank = min(rank_then[before, share], max(known - 1, 0))
-            likely_active = recent[likely_rank] if known else FULL
-            guarded = _guarded(guards[likely], truth, likely_active)
-            likely_kind = kinds[likely] & 3
+    follows = np.zeros((len(guards) + 1, 3), FOLLOW)
+    follows["pc"] = -1
+    histories, last = np.zeros(len(guards), HISTORY), np.zeros(1, LAST)
+    state = follows, histories, last, np.zeros(DEPTH, np.int64), np.zeros(PREDICATES, np.int64)
+    return _code_paths(coder, *state, lengths, firsts, ends, guards, pcs, active, executed)
 
+
+@entry
+def _code_paths(
+    coder,
+    follows,
+    histories,
+    lasts,
+    recent,
+    truth,
+    lengths,
+    firsts,
+    ends,
+    guards,
+    pcs,
+    active,
+    executed,
+):
+    last, stop = lasts[0], 0
+    for path in range(len(lengths)):
+        first, end = firsts[path], ends[path]
+        if lengths[path] and first >= end:
+            return False
+        last.pc, last.share, last.rank, last.jumps, last.lanes = len(guards), 0, 0, 0, 0
+        truth[:] = 0
+        known, start, stop = 0, stop, stop + lengths[path]
+        for place in range(start, stop):
+            # What is likely.
+            follow = follows[last.pc, last.share]
+            following = last.pc + 1 if last.pc < len(guards) else first
+            likely = follow.pc if first <= follow.pc < end else min(following, end - 1)
+            likely_rank = min(follow.rank, max(known - 1, 0))
+            likely_active = recent[likely_rank] if known else FULL
+            likely_kinds = histories[likely].kinds
+            share = _share(_guarded(guards[likely], truth, likely_active), likely_active)
+            # What it is.
             pc, mask = pcs[place], active[place]
             rank = _rank(recent, known, mask)
             kind = _kind(executed[place], mask, _guarded(guards[pc], truth, mask))
-
-            contexts[0] = here
-            contexts[1] = mixed(here, jumps)
-            contexts[2] = mixed(here, lanes)
-            contexts[3] = mixed(here, expected[before, share] & 0xFF)
-            contexts[4] = mixed(mixed(likely, kinds[likely] & 0xFF), _share(guarded, likely_active))
-            contexts[5] = mixed(mixed(here, last_rank), known)
-            contexts[6] = mixed(share, follower[before, share] >= 0)
-            state[N] = 7
-            same = pc == likely and rank == likely_rank and kind == likely_kind
-            same = flag(coder, AS_LAST, np.int64(same))
+            same = pc == likely and rank == likely_rank and kind == likely_kinds & 3
+            same = _code_as_last(coder, last, follow, known, likely, likely_kinds, share, same)
             if same:
-                pc, rank, kind = likely, likely_rank, likely_kind
+                pc, rank, kind = likely, likely_rank, likely_kinds & 3
             else:
-                contexts[0] = here
-                contexts[1] = 1
-                contexts[2] = mixed(here, jumps)
-                state[N] = 3
-                pc = likely + difference(coder, NEXT_PC, pc - likely)
-                if not firsts[path] <= pc < ends[path]:
+                pc = _code_pc(coder, last, likely, pc)
+                if not first <= pc < end:
                     return False
-                jump = np.int64(pc != following)
-                contexts[0] = mixed(mixed(pc, share), jump)
-                contexts[1] = mixed(pc, rank_then[before, share])
-                contexts[2] = mixed(here, pc)
-                contexts[3] = mixed(pc, last_rank)
-                contexts[4] = mixed(share, jump)
-                contexts[5] = mixed(mixed(pc, known), share)
-                state[N] = 6
-                rank = number(coder, RANK, rank)
+                rank = _code_rank(coder, last, follow, known, pc != following, pc, rank)
                 if not 0 <= rank <= known:
                     return False
             mask = _new_mask(coder, pc, mask) if rank == known else recent[rank]
-            guard = guards[pc]
+            guard, history = guards[pc], histories[pc]
             guarded = _guarded(guard, truth, mask)
             if not same:
-                contexts[0] = pc
-                contexts[1] = mixed(pc, kinds[pc] & 0xFF)
-                contexts[2] = mixed(guard < 0, mask & (mask - 1))
-                contexts[3] = mixed(pc, _share(guarded, mask))
-                contexts[4] = mixed(contexts[3], kinds[pc] & 7)
-                contexts[5] = mixed(pc, mask)
-                state[N] = 6
-                kind = choice(coder, EXECUTED, 2, kind)
-            held = truth[guard >> 1] if guard >= 0 else 0
-            if kind == ALL:
-                lanes = mask
-            elif kind == NONE:
-                lanes = 0
-            elif kind == GUARDED:
-                lanes = guarded
+                kind = _code_kind(coder, pc, guard, history.kinds, mask, guarded, kind)
+            if kind == OTHERS:
+                held = truth[guard >> 1] if guard >= 0 else 0
+                lanes = _lanes(coder, pc, held, history.lanes, mask, executed[place])
             else:
-                lanes = _lanes(coder, pc, held, history[pc], mask, executed[place])
-            follower[before, share], rank_then[before, share] = pc, rank
-            expected[before, share] = expected[before, share] << 1 & 0xFFFF | same
-            kinds[pc] = (kinds[pc] << 2 | kind) & 0xFFFF
-            _remember(guard, truth, history[pc], mask, lanes)
+                lanes = guarded if kind == GUARDED else mask if kind == ALL else 0
             pcs[place], active[place], executed[place] = pc, mask, lanes
+            # What is known from now on.
+            follow.pc, follow.rank = pc, rank
+            follow.expected = follow.expected << 1 & 0xFFFF | same
+            history.kinds = (history.kinds << 2 | kind) & 0xFFFF
+            _remember(guard, truth, history.lanes, mask, lanes)
             known = _take_note(recent, known, mask, lanes)
             if pc != following:
-                jumps = mixed(jumps & 0xFFFF, pc)
-            before, share, last_rank = pc, _share(lanes, mask), rank
-            place += 1
+                last.jumps = mixed(last.jumps & 0xFFFF, pc)
+            last.pc, last.share, last.rank, last.lanes = pc, _share(lanes, mask), rank, lanes
     return True
 
 

@@ -7,65 +7,73 @@ the lane's address before was the same, as indices read from memory do. Rows are
 coder decodes, and only looked at while it does not. All arithmetic wraps at 64 bits.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from ..isa.compiled import compiled, entry
+from . import path_model
 from .entropy import DECODING, choice, difference, flag, folded, magnitude, mixed, number
 from .entropy import USED as N
 from .kernel import WARP_SIZE
 
 REACH = 32  # rows back in which one like this one is looked for
 MEMORY = 1 << 15  # places that remember where a lane went from an address
-FULL = (1 << WARP_SIZE) - 1
 # Kinds of decisions.
-SHIFT, AS_LAST, FORM, BASE, OTHER_BASE, SAME_STRIDE, STRIDE, BACK, OFFSET, OTHER_OFFSET = range(10)
-LISTED_AS, FIRST, PLACE, STEP = range(10, 14)
-# What a row is.
-AFFINE, LIKE, LISTED = range(3)
-# Its base: where this lane went before, on by the last step, by that of the row before, the same,
-# on within the warp, or another.
-KNOWN, AGAIN, AS_BEFORE, STILL, WITHIN, OTHER = range(6)
-# How far it is from the row that it is like: another distance, that of the last time, the step of
-# the row before, or no distance.
-NEW, SAME, STEPPED, NONE = range(4)
-# A listed address: none of these, where this lane went before, as far on as the lane before, as
-# far on as last time.
-APART, REMEMBERED, BESIDE, ONWARD = range(4)
-
-
-class Groups(NamedTuple):
-    """What is known about the rows of each instruction so far."""
-
-    shift: np.ndarray  # low bits that are 0 in all addresses, -1 before the first
-    warp: np.ndarray  # that had the last row
-    shape: np.ndarray  # the last rows' forms with their details, four bits each
-    base: np.ndarray
-    delta: np.ndarray  # from the base before
-    first_base: np.ndarray  # of the last warp's first row
-    first_delta: np.ndarray
-    stride: np.ndarray
-    size: np.ndarray  # bits of the last number
-    back: np.ndarray
-    offset: np.ndarray
-    row: np.ndarray  # number of the last one
-    reference: np.ndarray  # the first address
-    cost: np.ndarray  # (groups, 2): bits that numbers took from the reference, from the last one
-    last: np.ndarray  # (groups, 32): address that was listed last
-    step: np.ndarray  # (groups, 32): from the one before
-    listed_as: np.ndarray  # (groups, 32): how
-
-
-class Before(NamedTuple):
-    """What is known about the row before, by the names below, and where each lane was last."""
-
-    row: np.ndarray
-    lanes: np.ndarray  # (32,)
-    memory: np.ndarray  # (MEMORY, 2): of where a lane was: a hash, and where it went
-
-
-GROUP, SHAPE, MOVED, ADDRESS, WARP = range(5)
+SHIFT, AS_LAST, SHAPE, BASE, STEADY, STRIDE, BACK, OFFSET, LISTED_AS, FIRST, PLACE, STEP = range(
+    path_model.KINDS, path_model.KINDS + 12
+)
+# The shape of a row. It has a base and a stride: the base is where this lane went before, on by the
+# last step, by that of the row before, the same, on within the warp, on by the last step that was
+# none of these, or none of these.
+AFFINE = KNOWN = 0
+AGAIN, AS_BEFORE, STILL, WITHIN, JUMPED, ELSEWHERE = range(1, 7)
+# Or it is like an earlier row: as far from it as last time, as far as the row before moved, at the
+# same place, as far as the last time that it was none of these, or none of these.
+LIKE = 8
+SAME, STEPPED, EQUAL, JUMPED_FROM, FAR = range(LIKE, LIKE + 5)
+# Or a list.
+LISTED = 16
+SHAPE_BITS = 5
+# A listed address: none of these, where this lane went before, as far on as the lane before it, as
+# far from that lane as that was from the one before.
+APART, REMEMBERED, BESIDE, NEXT = range(4)
+# What is known about the rows of an instruction so far.
+GROUP = np.dtype(
+    [
+        ("row", "i8"),  # number of the last one
+        ("warp", "i8"),  # that had it
+        ("shift", "i8"),  # low bits that are 0 in all addresses
+        ("shapes", "i8"),  # of the last rows, the last one in the lowest bits
+        ("base", "i8"),
+        ("delta", "i8"),  # from the base before
+        ("first_base", "i8"),  # of the last warp's first row
+        ("first_delta", "i8"),
+        ("stride", "i8"),
+        ("jump", "i8"),  # the last step that no guess gave
+        ("size", "i8"),  # bits of the last number
+        ("back", "i8"),  # rows between it and the one it is like
+        ("offset", "i8"),  # from that one
+        ("first_row", "i8"),  # of the last warp
+        ("first_offset", "i8"),  # from the row that this one is like
+        ("reference", "i8"),  # the first address
+        ("cost", "i8", 2),  # bits that numbers took from the reference, and from the last address
+        ("last", "i8", WARP_SIZE),  # address that was listed last
+        ("step", "i8", WARP_SIZE),  # from the one before
+        ("listed_as", "i8", WARP_SIZE),  # how the last ones were
+    ]
+)
+# What is known about the row before.
+BEFORE = np.dtype(
+    [
+        ("group", "i8"),
+        ("shape", "i8"),
+        ("moved", "i8"),  # from where it was expected
+        ("address", "i8"),  # the first one
+        ("warp", "i8"),
+        ("lanes", "i8", WARP_SIZE),  # where each lane was last
+    ]
+)
+# Where a lane went from an address: a hash of both the address and the instruction.
+PASSAGE = np.dtype([("key", "i8"), ("address", "i8")])
 
 
 @compiled
@@ -137,99 +145,146 @@ def _place(group, address):
 
 
 @compiled
-def _recalled(before, key, place):
-    """Where a lane went from there, and whether that is known."""
-    return before.memory[place, 1], before.memory[place, 0] == key
-
-
-@compiled
-def _memorise(before, key, place, address):
-    before.memory[place, 0], before.memory[place, 1] = key, address
-
-
-@compiled
-def _guesses(groups, before, g, fresh, known, guesses):
+def _guesses(group, before, fresh, known, guesses):
     """Of a base: as the symbols above say."""
-    base = groups.first_base[g] if fresh else groups.base[g]
-    delta = groups.first_delta[g] if fresh else groups.delta[g]
+    base = group.first_base if fresh else group.base
+    delta = group.first_delta if fresh else group.delta
     guesses[KNOWN] = known
     guesses[AGAIN] = base + delta
-    guesses[AS_BEFORE] = base + before.row[MOVED]
+    guesses[AS_BEFORE] = base + before.moved
     guesses[STILL] = base
-    guesses[WITHIN] = groups.base[g] + groups.delta[g]
+    guesses[WITHIN] = group.base + group.delta
+    guesses[JUMPED] = base + group.jump
 
 
 @compiled
 def _guessed(guesses, is_known, address):
-    for symbol in range(OTHER):
-        if guesses[symbol] == address and (symbol != KNOWN or is_known):
-            return symbol
-    return OTHER
+    """The shape of a row with this base."""
+    for shape in range(ELSEWHERE):
+        if guesses[shape] == address and (shape != KNOWN or is_known):
+            return shape
+    return ELSEWHERE
 
 
 @compiled
-def _other_base(coder, groups, before, g, fresh, base, address):
+def _distant(group, fresh, moved, offset):
+    """The shape of a row that is as far from an earlier one."""
+    if offset == (group.first_offset if fresh else group.offset):
+        return SAME
+    if offset == moved:
+        return STEPPED
+    if offset == 0:
+        return EQUAL
+    return JUMPED_FROM if offset == group.jump else FAR
+
+
+@compiled
+def _other_base(coder, group, before, g, fresh, base, address):
     """A base that no guess gives, as the difference to one, or the first of its group."""
-    contexts, shift = coder.contexts, groups.shift[g]
-    if groups.row[g] < 0:
-        base, shift = before.row[ADDRESS], 0
-    delta = groups.first_delta[g] if fresh else groups.delta[g]
+    contexts, shift = coder.contexts, group.shift
+    if group.row < 0:
+        base, shift = before.address, 0
+    delta = group.first_delta if fresh else group.delta
     contexts[0] = mixed(g, fresh)
     contexts[1] = mixed(fresh, magnitude(folded(delta)))
-    contexts[2] = mixed(mixed(g, fresh), groups.size[g])
+    contexts[2] = mixed(mixed(g, fresh), group.size)
     contexts[3] = mixed(g, delta)
-    contexts[4] = mixed(1, before.row[MOVED])
+    contexts[4] = mixed(1, before.moved)
     coder.state[N] = 5
-    moved = difference(coder, OTHER_BASE, address - base >> shift)
-    groups.size[g] = magnitude(folded(moved))
+    moved = difference(coder, BASE, address - base >> shift)
+    group.size = magnitude(folded(moved))
     return base + (moved << shift)
 
 
 @compiled
-def _code_stride(coder, groups, g, stride, same):
-    """`same` says whether it is the last one's."""
-    if same:
-        return groups.stride[g]
+def _code_stride(coder, group, g, stride):
     contexts = coder.contexts
     contexts[0] = g
     contexts[1] = 0
-    contexts[2] = mixed(g, groups.stride[g])
+    contexts[2] = mixed(g, group.stride)
     coder.state[N] = 3
     return difference(coder, STRIDE, stride)
 
 
 @compiled
-def _other_offset(coder, groups, g, offset):
-    contexts = coder.contexts
-    contexts[0] = mixed(g, groups.back[g])
-    contexts[1] = 0
-    contexts[2] = mixed(g, groups.offset[g])
-    coder.state[N] = 3
-    return difference(coder, OTHER_OFFSET, offset)
+def _code_affine(coder, group, before, g, fresh, mask, shape, guess, steady, stride, addresses):
+    """The addresses of a row with a base, for which the shape gives this guess, and a stride."""
+    base, lane, address = group.first_base if fresh else group.base, lowest_lane(mask), guess
+    if shape == ELSEWHERE:
+        address = _other_base(coder, group, before, g, fresh, base, addresses[lane])
+        group.jump = address - base
+    if mask & mask - 1:
+        group.stride = group.stride if steady else _code_stride(coder, group, g, stride)
+    if fresh:
+        group.first_delta, group.first_base = address - group.first_base, address
+    group.delta, group.base = address - group.base, address
+    before.moved = address - base
+    for k in range(lane, WARP_SIZE):
+        if mask >> k & 1:
+            addresses[k] = address + (k - lane) * group.stride
 
 
 @compiled
-def _apart(coder, groups, before, g, lane, delta, address):
+def _code_back(coder, g, back):
+    coder.contexts[0] = g
+    coder.contexts[1] = 0
+    coder.state[N] = 2
+    return number(coder, BACK, back)
+
+
+@compiled
+def _other_offset(coder, group, g, offset):
+    contexts = coder.contexts
+    contexts[0] = mixed(g, group.back)
+    contexts[1] = 0
+    contexts[2] = mixed(g, group.offset)
+    coder.state[N] = 3
+    return difference(coder, OFFSET, offset)
+
+
+@compiled
+def _code_like(coder, group, before, g, fresh, mask, shape, offset, others, addresses):
+    """The addresses of a row at some distance from another one."""
+    if shape == SAME:
+        offset = group.first_offset if fresh else group.offset
+    elif shape == STEPPED:
+        offset = before.moved
+    elif shape == EQUAL:
+        offset = 0
+    elif shape == JUMPED_FROM:
+        offset = group.jump
+    else:
+        offset = group.jump = _other_offset(coder, group, g, offset)
+    if fresh:
+        group.first_offset = offset
+    else:
+        group.offset = offset
+    if group.back == 0:
+        before.moved = offset
+    for lane in range(WARP_SIZE):
+        if mask >> lane & 1:
+            addresses[lane] = others[lane] + offset
+
+
+@compiled
+def _apart(coder, group, before, g, lane, delta, address):
     """A listed address that nothing gives: from the reference, or from the lane's last one."""
-    contexts, last, shift = coder.contexts, groups.last[g, lane], groups.shift[g]
-    if groups.row[g] < 0 and delta == 0 and groups.reference[g] == 0:
+    contexts, last, shift = coder.contexts, group.last[lane], group.shift
+    if group.row < 0 and delta == 0 and group.reference == 0:
         contexts[0] = 0
         coder.state[N] = 1
-        address = before.row[ADDRESS] + difference(coder, FIRST, address - before.row[ADDRESS])
-        groups.reference[g] = address
+        address = before.address + difference(coder, FIRST, address - before.address)
+        group.reference = address
         return address
-    if groups.cost[g, 0] <= groups.cost[g, 1]:
+    if group.cost[0] <= group.cost[1]:
         contexts[0] = g
-        contexts[1] = mixed(g, groups.size[g])
+        contexts[1] = mixed(g, before.lanes[lane])
         contexts[2] = mixed(g, lane)
-        contexts[3] = mixed(g, last ^ groups.reference[g])
-        contexts[4] = mixed(g, before.lanes[lane])
-        coder.state[N] = 5
-        found = number(coder, PLACE, (address ^ groups.reference[g]) >> shift)
-        groups.size[g] = magnitude(found)
-        address = groups.reference[g] ^ found << shift
+        coder.state[N] = 3
+        found = number(coder, PLACE, (address ^ group.reference) >> shift)
+        address = group.reference ^ found << shift
     else:
-        step = groups.step[g, lane]
+        step = group.step[lane]
         contexts[0] = mixed(g, magnitude(folded(delta)))
         contexts[1] = mixed(g, magnitude(folded(step)))
         contexts[2] = g
@@ -238,191 +293,169 @@ def _apart(coder, groups, before, g, lane, delta, address):
         contexts[5] = mixed(contexts[0], magnitude(folded(step)))
         coder.state[N] = 6
         address = last + (difference(coder, STEP, address - last >> shift) << shift)
-    sizes = magnitude(address ^ groups.reference[g]), magnitude(folded(address - last))
+    sizes = magnitude(address ^ group.reference), magnitude(folded(address - last))
     for way in range(2):
-        groups.cost[g, way] += sizes[way] - (groups.cost[g, way] >> 5)
+        group.cost[way] += sizes[way] - (group.cost[way] >> 5)
     return address
 
 
 @compiled(inline=False)
-def _code_list(coder, groups, before, g, mask, addresses):
+def _code_list(coder, group, before, memory, g, mask, addresses):
     contexts = coder.contexts
     delta, symbol, earlier = 0, 0, 0
-    gap, behind = groups.stride[g], 0
+    gap, behind = group.stride, 0
     for lane in range(WARP_SIZE):
         if not mask >> lane & 1:
             continue
         key, place = _place(g, before.lanes[lane])
-        known, is_known = _recalled(before, key, place)
-        last = groups.last[g, lane]
-        address, as_last = addresses[lane], groups.listed_as[g, lane]
+        known, is_known = memory[place].address, memory[place].key == key
+        last = group.last[lane]
+        address, as_last = addresses[lane], group.listed_as[lane]
         agree = is_known << 2 | (known == last + delta) << 1 | (last + delta == behind + gap)
         contexts[0] = mixed(g, agree)
         contexts[1] = mixed(mixed(g, symbol), agree)
         contexts[2] = mixed(mixed(g, symbol), earlier)
         contexts[3] = mixed(mixed(g, as_last), agree)
-        contexts[4] = mixed(g, lane)
-        contexts[5] = mixed(mixed(as_last, symbol), agree)
-        coder.state[N] = 6
+        coder.state[N] = 4
         earlier = symbol
         if is_known and address == known:
             symbol = REMEMBERED
         else:
             far = address - last
-            symbol = BESIDE if far == delta else ONWARD if address == behind + gap else APART
+            symbol = BESIDE if far == delta else NEXT if address == behind + gap else APART
         symbol = choice(coder, LISTED_AS, 2, symbol)
         if symbol == REMEMBERED:
             address = known
         elif symbol == BESIDE:
             address = last + delta
-        elif symbol == ONWARD:
+        elif symbol == NEXT:
             address = behind + gap
         else:
-            address = _apart(coder, groups, before, g, lane, delta, address)
+            address = _apart(coder, group, before, g, lane, delta, address)
         delta = address - last
         if behind:
             gap = address - behind
         behind = address
-        _memorise(before, key, place, address)
-        groups.last[g, lane], groups.step[g, lane] = address, delta
-        groups.listed_as[g, lane] = (as_last << 2 | symbol) & 15
+        memory[place].key, memory[place].address = key, address
+        group.last[lane], group.step[lane] = address, delta
+        group.listed_as[lane] = (as_last << 2 | symbol) & 15
         addresses[lane] = address
-    groups.stride[g] = gap
+    group.stride = gap
     return delta
 
 
-@entry
-def code_rows(coder, row_groups, masks, new_warp, shift, addresses):
+def code_rows(coder, row_groups, masks, new_warp, shifts, addresses):
     """Code all rows; returns False for what cannot be.
 
-    `new_warp` is set where a warp's rows begin; `shift` is the number of low bits that are 0, of
+    `new_warp` is set where a warp's rows begin; `shifts` are the numbers of low bits that are 0, of
     each group.
     """
-    n = len(shift)
-    contexts, state = coder.contexts, coder.state
-    per_group = np.zeros((13, n), np.int64)
-    per_lane = np.zeros((3, n, WARP_SIZE), np.int64)
-    groups = Groups(
-        *(np.full(n, -1), np.full(n, -1), per_group[0], per_group[1], per_group[2], per_group[3]),
-        *(per_group[4], per_group[5], per_group[6], per_group[7], per_group[8], np.full(n, -1)),
-        *(per_group[9], np.zeros((n, 2), np.int64), per_lane[0], per_lane[1], per_lane[2]),
-    )
-    before = Before(
-        np.zeros(5, np.int64), np.zeros(WARP_SIZE, np.int64), np.zeros((MEMORY, 2), np.int64)
-    )
-    guesses = np.zeros(OTHER, np.int64)
-    last_shift = 0
+    groups = np.zeros(len(shifts), GROUP)
+    groups["row"] = groups["first_row"] = groups["warp"] = -1
+    before, memory = np.zeros(1, BEFORE), np.zeros(MEMORY, PASSAGE)
+    return _code_rows(coder, groups, before, memory, row_groups, masks, new_warp, shifts, addresses)
+
+
+@compiled
+def _code_shift(coder, last, shift):
+    coder.contexts[0] = last
+    coder.contexts[1] = 0
+    coder.state[N] = 2
+    return number(coder, SHIFT, shift)
+
+
+@compiled
+def _code_shape(coder, group, before, g, agree, shape, steady):
+    """What a row is, and whether its stride, or how far back it looks, is that of the last one."""
+    contexts, last = coder.contexts, group.shapes & (1 << SHAPE_BITS) - 1
+    here = mixed(g, last)
+    contexts[0] = mixed(here, agree)
+    contexts[1] = mixed(here, group.shapes & 0x7FFF)
+    contexts[2] = mixed(mixed(here, before.group), before.shape)
+    contexts[3] = mixed(mixed(last, agree), before.shape)
+    contexts[4] = mixed(mixed(here, group.shapes), agree & 1)
+    contexts[5] = mixed(here, group.delta)
+    coder.state[N] = 6
+    if flag(coder, AS_LAST, np.int64(shape == last and steady)):
+        return last, True
+    shape = choice(coder, SHAPE, SHAPE_BITS, shape)
+    coder.state[N] = 3
+    return shape, flag(coder, STEADY, np.int64(steady)) == 1
+
+
+@compiled
+def _agree(guesses, is_known, fresh):
+    """Which guesses are the same."""
+    again = guesses[AGAIN]
+    same = is_known << 3 | (guesses[KNOWN] == again) << 2
+    same |= (again == guesses[AS_BEFORE]) << 1 | (again == guesses[STILL])
+    return same << 1 | fresh
+
+
+@compiled
+def _take_note(group, before, g, row, fresh, mask, shape, addresses):
+    """After a row."""
+    first = addresses[lowest_lane(mask)]
+    if group.row < 0:
+        group.reference = first
+    group.shapes = (group.shapes << SHAPE_BITS | shape) & 0x7FFFFFFFF
+    group.warp, group.row = before.warp, row
+    if fresh:
+        group.first_row = row
+    before.group, before.shape, before.address = g, shape, first
+    for lane in range(WARP_SIZE):
+        if mask >> lane & 1:
+            before.lanes[lane] = addresses[lane]
+
+
+@entry
+def _code_rows(coder, groups, befores, memory, row_groups, masks, new_warp, shifts, addresses):
+    before, guesses, shift = befores[0], np.zeros(ELSEWHERE, np.int64), 0
     for row in range(len(row_groups)):
+        mask, g, values = masks[row], row_groups[row], addresses[row]
         if new_warp[row]:
             before.lanes[:] = 0
-            before.row[WARP] += 1
-            before.row[GROUP], before.row[SHAPE], before.row[MOVED] = n, 0, 0
-        mask, g = masks[row], row_groups[row]
+            before.warp += 1
+            before.group, before.shape, before.moved = len(groups), 0, 0
         if mask == 0:
             continue
-        if groups.row[g] < 0:
-            contexts[0] = last_shift
-            contexts[1] = 0
-            state[N] = 2
-            last_shift = number(coder, SHIFT, shift[g])
-            if not 0 <= last_shift < 64:
+        group = groups[g]
+        if group.row < 0:
+            group.shift = shift = _code_shift(coder, shift, shifts[g])
+            if not 0 <= shift < 64:
                 return False
-            groups.shift[g] = last_shift
-        lane = lowest_lane(mask)
-        fresh = groups.warp[g] != before.row[WARP]
+        lane, fresh = lowest_lane(mask), group.warp != before.warp
         key, place = _place(g, before.lanes[lane])
-        known, is_known = _recalled(before, key, place)
-        _guesses(groups, before, g, fresh, known, guesses)
-        moved = before.row[MOVED]
-        last_shape = groups.shape[g] & 15
-        # What it is.
-        form, first, offset = AFFINE, 0, 0
-        if not state[DECODING]:
-            form, first, offset = _fit(addresses, masks, row, groups.row[g])
-        if form == AFFINE:
-            detail = _guessed(guesses, is_known, addresses[row, lane])
-            steady = mask & mask - 1 == 0 or first == groups.stride[g]
-        elif form == LIKE:
-            same = offset == groups.offset[g]
-            detail = SAME if same else STEPPED if offset == moved else NONE if offset == 0 else NEW
-            steady = first == groups.back[g]
-        else:
-            detail, steady = 0, True
-        shape = form * 6 + detail
-        agree = is_known << 3 | (guesses[KNOWN] == guesses[AGAIN]) << 2
-        agree |= (guesses[AGAIN] == guesses[AS_BEFORE]) << 1 | (guesses[AGAIN] == guesses[STILL])
-        agree = agree << 1 | fresh
-        here = mixed(g, last_shape)
-        contexts[0] = mixed(here, agree)
-        contexts[1] = mixed(here, groups.shape[g] & 0xFFF)
-        contexts[2] = mixed(mixed(here, before.row[GROUP]), before.row[SHAPE])
-        contexts[3] = mixed(mixed(last_shape, agree), before.row[SHAPE])
-        contexts[4] = mixed(mixed(here, groups.shape[g] & 0xFFFFFFF), fresh)
-        contexts[5] = mixed(here, groups.delta[g])
-        contexts[6] = mixed(here, mask)
-        state[N] = 7
-        if not flag(coder, AS_LAST, np.int64(shape == last_shape and steady)):
-            state[N] = 6
-            shape = choice(coder, FORM, 4, shape)
-            state[N] = 3
-            steady = flag(coder, SAME_STRIDE, np.int64(steady)) == 1
-        else:
-            shape, steady = last_shape, True
-        # Its addresses.
-        if shape < LIKE * 6:
-            form, detail = AFFINE, shape
-            base = groups.first_base[g] if fresh else groups.base[g]
-            if detail == OTHER:
-                address = _other_base(coder, groups, before, g, fresh, base, addresses[row, lane])
-            else:
-                address = guesses[detail]
-            if mask & mask - 1:
-                first = _code_stride(coder, groups, g, first, steady)
-                groups.stride[g] = first
-            if fresh:
-                groups.first_delta[g] = address - groups.first_base[g]
-                groups.first_base[g] = address
-            groups.delta[g], groups.base[g] = address - groups.base[g], address
-            before.row[MOVED] = address - base
-            for k in range(lane, WARP_SIZE):
-                if mask >> k & 1:
-                    addresses[row, k] = address + (k - lane) * first
-            _memorise(before, key, place, address)
-        elif shape < LISTED * 6:
-            form, detail = LIKE, shape - 6
-            if steady:
-                first = groups.back[g]
-            else:
-                contexts[0] = g
-                contexts[1] = 0
-                state[N] = 2
-                first = number(coder, BACK, first)
-            earlier = row - first if first else groups.row[g]
-            if not 0 <= first <= REACH or earlier < 0 or detail > NONE:
+        is_known = memory[place].key == key
+        _guesses(group, before, fresh, memory[place].address, guesses)
+        likely = group.first_row if fresh else group.row
+        shape, detail, offset, steady = AFFINE, 0, 0, True
+        if not coder.state[DECODING]:
+            shape, detail, offset = _fit(addresses, masks, row, likely)
+        if shape == AFFINE:
+            shape = _guessed(guesses, is_known, values[lane])
+            steady = mask & mask - 1 == 0 or detail == group.stride
+        elif shape == LIKE:
+            shape = _distant(group, fresh, before.moved, offset)
+            steady = detail == group.back
+        agree = _agree(guesses, is_known, fresh)
+        shape, steady = _code_shape(coder, group, before, g, agree, shape, steady)
+        if shape <= ELSEWHERE:
+            guess = guesses[min(shape, JUMPED)]
+            _code_affine(coder, group, before, g, fresh, mask, shape, guess, steady, detail, values)
+            memory[place].key, memory[place].address = key, values[lane]
+        elif LIKE <= shape <= FAR:
+            back = group.back if steady else _code_back(coder, g, detail)
+            earlier = row - back if back else likely
+            if not 0 <= back <= REACH or earlier < 0:
                 return False
-            groups.back[g] = first
-            if detail == NEW:
-                offset = _other_offset(coder, groups, g, offset)
-            else:
-                offset = groups.offset[g] if detail == SAME else moved if detail == STEPPED else 0
-            groups.offset[g] = offset
-            if first == 0:
-                before.row[MOVED] = offset
-            for k in range(lane, WARP_SIZE):
-                if mask >> k & 1:
-                    addresses[row, k] = addresses[earlier, k] + offset
+            group.back = back
+            _code_like(
+                coder, group, before, g, fresh, mask, shape, offset, addresses[earlier], values
+            )
+        elif shape == LISTED:
+            before.moved = _code_list(coder, group, before, memory, g, mask, values)
         else:
-            if shape > LISTED * 6:
-                return False
-            before.row[MOVED] = _code_list(coder, groups, before, g, mask, addresses[row])
-        # What is known from now on.
-        if groups.row[g] < 0:
-            groups.reference[g] = addresses[row, lane]
-        groups.shape[g] = (groups.shape[g] << 4 | shape) & 0xFFFFFFFFF
-        groups.warp[g], groups.row[g] = before.row[WARP], row
-        before.row[GROUP], before.row[SHAPE] = g, shape
-        before.row[ADDRESS] = addresses[row, lane]
-        for k in range(lane, WARP_SIZE):
-            if mask >> k & 1:
-                before.lanes[k] = addresses[row, k]
+            return False
+        _take_note(group, before, g, row, fresh, mask, shape, values)
     return True
