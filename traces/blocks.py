@@ -24,7 +24,7 @@ from .kernel import WARP_SIZE, Accesses, Cta, Path, Warp, lanes_of
 BLOCK_CTAS: Final = 1 << 12  # a block ends after so many CTAs,
 BLOCK_ENTRIES: Final = 1 << 17  # or once it holds so many warps, path entries and rows of addresses
 ROW_LIMIT: Final = 1 << 22  # rows of addresses that one CTA may have
-ENTRY_LIMIT: Final = 1 << 28  # path entries that a block may have,
+ENTRY_LIMIT: Final = 1 << 26  # path entries that a block may have,
 WARP_LIMIT: Final = 1 << 22  # and warps
 
 Addresses: TypeAlias = NDArray[np.int64]  # shape (rows, 32)

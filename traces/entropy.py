@@ -112,7 +112,8 @@ def _coder(octets: NDArray[np.uint8], decoding: bool, taught: Memory | None) -> 
     memory = taught.copy() if taught else untaught()
     state = np.zeros(6, np.int64)
     state[HIGH], state[DECODING] = LOW_32, decoding
-    return Coder(*memory, *np.zeros((3, INPUTS), np.int64), state, octets)
+    contexts, places, opinions = np.zeros((3, INPUTS), np.int64)
+    return Coder(*memory, contexts, places, opinions, state, octets)
 
 
 @compiled

@@ -10,11 +10,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..isa.errors import InputError
 from . import code_model, entropy
 from .container import DIGEST_BYTES
 from .entropy import Coder, Memory
-from .static_code import COUNT_LIMIT, Columns
+from .static_code import Columns, check_counts
 
 # Heads of files with common code, from which a coder learns what is likely; see `build.py` there.
 DICTIONARY: Final = FilePath(__file__).parent / "dictionary/heads"
@@ -37,18 +36,18 @@ class Head(NamedTuple):
 
 def pack(head: Head) -> bytes:
     """Inverse of `unpack`."""
-    return entropy.encoded(lambda coder: _coded(coder, head), _taught())
+    return entropy.encoded(lambda coder: _coded(coder, head), known().memory)
 
 
 def unpack(data: bytes) -> Head:
     """A head. Raises InputError."""
-    coder = entropy.decoder(data, _taught())
+    coder = entropy.decoder(data, known().memory)
     head = _coded(coder)
     entropy.check_end(coder)
     return head
 
 
-def dictionary(heads: Iterable[Head]) -> bytes:
+def dictionary_of(heads: Iterable[Head]) -> bytes:
     """What `DICTIONARY` is to contain."""
     heads = list(heads)
 
@@ -60,23 +59,28 @@ def dictionary(heads: Iterable[Head]) -> bytes:
     return entropy.encoded(write, entropy.untaught(SLOT_BITS))
 
 
+class Known(NamedTuple):
+    """What is in the dictionary."""
+
+    heads: tuple[Head, ...]
+    memory: Memory  # of a coder that has read them
+
+
 @cache
-def _taught() -> Memory:
-    """That of a coder which has read the dictionary."""
+def known() -> Known:
+    """Read the dictionary."""
     coder = entropy.decoder(DICTIONARY.read_bytes(), entropy.untaught(SLOT_BITS))
     count = np.zeros(1, np.int64)
     code_model.code_numbers(coder, count)
-    for _ in range(count[0]):
-        _coded(coder)
-    return Memory(coder.slots, coder.weights)
+    heads = tuple(_coded(coder) for _ in range(count[0]))
+    return Known(heads, Memory(coder.slots, coder.weights))
 
 
 def _coded(coder: Coder, head: Head | None = None) -> Head:
     """Code a head, or decode one. Raises InputError."""
     sizes = np.array([len(part) for part in head[:4]] if head else [0] * 4)
     code_model.code_numbers(coder, sizes)
-    if not 0 <= sizes.min() <= sizes.max() <= COUNT_LIMIT:
-        raise InputError(f"a head of {sizes.tolist()} entries, of which {COUNT_LIMIT} may be")
+    check_counts(sizes)
     if head is None:
         text, launches, copies, blocks, digests = (
             np.zeros(sizes[0], np.uint8),

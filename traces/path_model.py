@@ -6,12 +6,19 @@ instruction with the same guard, or has to be said lane by lane. All arrays are 
 coder decodes, and only looked at while it does not.
 """
 
+from __future__ import annotations
+
+from typing import TypeAlias
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ..isa.compiled import compiled, entry
 from .entropy import USED as N
-from .entropy import choice, difference, flag, mixed, number
+from .entropy import Coder, choice, difference, flag, mixed, number
 from .kernel import WARP_SIZE
+
+Numbers: TypeAlias = NDArray[np.int64]
 
 DEPTH = 64  # masks that are remembered
 FULL = (1 << WARP_SIZE) - 1
@@ -193,7 +200,16 @@ def _code_kind(coder, pc, guard, kinds, active, guarded, kind):
     return choice(coder, EXECUTED, 2, kind)
 
 
-def code_paths(coder, lengths, firsts, ends, guards, pcs, active, executed):
+def code_paths(
+    coder: Coder,
+    lengths: Numbers,
+    firsts: Numbers,
+    ends: Numbers,
+    guards: Numbers,
+    pcs: Numbers,
+    active: Numbers,
+    executed: Numbers,
+) -> bool:
     """Code the entries of all paths, of which each stays between `firsts` and `ends`.
 
     `guards` are those of all instructions: twice the predicate, plus 1 if it is negated, or -1.
@@ -203,7 +219,8 @@ def code_paths(coder, lengths, firsts, ends, guards, pcs, active, executed):
     follows["pc"] = -1
     histories, last = np.zeros(len(guards), HISTORY), np.zeros(1, LAST)
     state = follows, histories, last, np.zeros(DEPTH, np.int64), np.zeros(PREDICATES, np.int64)
-    return _code_paths(coder, *state, lengths, firsts, ends, guards, pcs, active, executed)
+    paths = lengths, firsts, ends, guards, pcs, active, executed
+    return bool(_code_paths(coder, *state, *paths))
 
 
 @entry

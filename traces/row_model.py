@@ -7,13 +7,20 @@ the lane's address before was the same, as indices read from memory do. Rows are
 coder decodes, and only looked at while it does not. All arithmetic wraps at 64 bits.
 """
 
+from __future__ import annotations
+
+from typing import TypeAlias
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ..isa.compiled import compiled, entry
 from . import path_model
-from .entropy import DECODING, choice, difference, flag, folded, magnitude, mixed, number
+from .entropy import DECODING, Coder, choice, difference, flag, folded, magnitude, mixed, number
 from .entropy import USED as N
 from .kernel import WARP_SIZE
+
+Numbers: TypeAlias = NDArray[np.int64]
 
 REACH = 32  # rows back in which one like this one is looked for
 MEMORY = 1 << 15  # places that remember where a lane went from an address
@@ -344,7 +351,14 @@ def _code_list(coder, group, before, memory, g, mask, addresses):
     return delta
 
 
-def code_rows(coder, row_groups, masks, new_warp, shifts, addresses):
+def code_rows(
+    coder: Coder,
+    row_groups: Numbers,
+    masks: Numbers,
+    new_warp: NDArray[np.uint8],
+    shifts: Numbers,
+    addresses: Numbers,
+) -> bool:
     """Code all rows; returns False for what cannot be.
 
     `new_warp` is set where a warp's rows begin; `shifts` are the numbers of low bits that are 0, of
@@ -353,7 +367,8 @@ def code_rows(coder, row_groups, masks, new_warp, shifts, addresses):
     groups = np.zeros(len(shifts), GROUP)
     groups["row"] = groups["first_row"] = groups["warp"] = -1
     before, memory = np.zeros(1, BEFORE), np.zeros(MEMORY, PASSAGE)
-    return _code_rows(coder, groups, before, memory, row_groups, masks, new_warp, shifts, addresses)
+    state = groups, before, memory
+    return bool(_code_rows(coder, *state, row_groups, masks, new_warp, shifts, addresses))
 
 
 @compiled

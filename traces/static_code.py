@@ -22,66 +22,59 @@ from .code_model import ENCODING_BYTES, NO_OPCODE
 from .entropy import Coder
 from .templates import OPCODE, template_of, write
 
-COUNT_LIMIT: Final = 1 << 28  # entries that a column may have
-
-
-class Columns(NamedTuple):
-    """All static code of a file."""
-
-    choices: NDArray[np.int64]  # per instruction: its template
-    encodings: NDArray[np.uint8]  # (instructions that are not bare, 16)
-    bare: NDArray[np.int64]  # instructions without an encoding
-    own_control: NDArray[np.int64]  # those whose control bits the encoding does not have,
-    control: NDArray[np.int64]  # and their control bits
-    templates: NDArray[np.uint8]  # in UTF-8, each ends with a line break
-
-    @property
-    def opcodes(self) -> NDArray[np.int64]:
-        """Of each instruction."""
-        found = np.full(len(self.choices), NO_OPCODE)
-        has_code = np.ones(len(self.choices), np.bool_)
-        has_code[self.bare] = False
-        first, second = self.encodings.T[:2].astype(np.int64)
-        found[has_code] = (second << 8 | first) & OPCODE
-        return found
-
-    def code(self, coder: Coder) -> None:
-        """Code all columns, or fill them in. Raises InputError."""
-        for places in (self.bare, self.own_control):
-            steps = np.diff(places, prepend=-1)
-            code_model.code_numbers(coder, steps)
-            places[:] = np.cumsum(steps) - 1
-            if len(places) and not (steps.min() > 0 and places[-1] < len(self.choices)):
-                raise InputError(f"a column names more than {len(self.choices)} instructions")
-        code_model.code_numbers(coder, self.control)
-        code_model.code_encodings(coder, self.encodings)
-        code_model.code_choices(coder, self.opcodes, self.choices)
-        code_model.code_text(coder, self.templates)
-
-    @classmethod
-    def coded(cls, coder: Coder, columns: Columns | None = None) -> Columns:
-        """Code these, or decode some. Raises InputError."""
-        counts = np.array([len(column) for column in columns] if columns else [0] * 6)
-        code_model.code_numbers(coder, counts)
-        if not 0 <= counts.min() <= counts.max() <= COUNT_LIMIT:
-            raise InputError(f"columns of {counts.tolist()} entries, of which {COUNT_LIMIT} may be")
-        n, n_coded, n_bare, n_own, n_control, n_text = counts.tolist()
-        if n != n_coded + n_bare or n_own != n_control:
-            raise InputError(f"columns of {counts.tolist()} entries do not fit each other")
-        if columns is None:
-            columns = cls(
-                np.zeros(n, np.int64),
-                np.zeros((n_coded, ENCODING_BYTES), np.uint8),
-                *(np.zeros(size, np.int64) for size in (n_bare, n_own, n_control)),
-                np.zeros(n_text, np.uint8),
-            )
-        columns.code(coder)
-        return columns
+COUNT_LIMIT: Final = 1 << 24  # entries that a column may have
 
 
 # Choices: that of the last instruction with this opcode, the next one not used yet, or, from OLD
 # on, number `choice - OLD`.
 SAME, NEW, OLD = range(3)
+BARE, OWN_CONTROL = 1, 2  # flags: it has no encoding; its control bits are not those of that
+
+
+class Columns(NamedTuple):
+    """All static code of a file."""
+
+    flags: NDArray[np.int64]  # per instruction
+    choices: NDArray[np.int64]  # per instruction: its template
+    encodings: NDArray[np.uint8]  # (instructions that are not bare, 16)
+    control: NDArray[np.int64]  # of the instructions that have their own
+    templates: NDArray[np.uint8]  # in UTF-8, each ends with a line break
+
+    @property
+    def opcodes(self) -> NDArray[np.int64]:
+        """Of each instruction."""
+        found = np.full(len(self.flags), NO_OPCODE)
+        first, second = self.encodings.T[:2].astype(np.int64)
+        found[self.flags & BARE == 0] = (second << 8 | first) & OPCODE
+        return found
+
+    @classmethod
+    def coded(cls, coder: Coder, columns: Columns | None = None) -> Columns:
+        """Code these, or decode some. Raises InputError."""
+        sizes = np.array([len(columns.flags), len(columns.templates)] if columns else [0, 0])
+        code_model.code_numbers(coder, sizes)
+        check_counts(sizes)
+        flags = columns.flags if columns else np.zeros(sizes[0], np.int64)
+        code_model.code_numbers(coder, flags)
+        columns = columns or cls(
+            flags=flags,
+            choices=np.zeros(len(flags), np.int64),
+            encodings=np.zeros(((flags & BARE == 0).sum(), ENCODING_BYTES), np.uint8),
+            control=np.zeros((flags & OWN_CONTROL != 0).sum(), np.int64),
+            templates=np.zeros(sizes[1], np.uint8),
+        )
+        code_model.code_numbers(coder, columns.control)
+        code_model.code_encodings(coder, columns.encodings)
+        code_model.code_choices(coder, columns.opcodes, columns.choices)
+        code_model.code_text(coder, columns.templates)
+        return columns
+
+
+def check_counts(counts: NDArray[np.int64]) -> None:
+    """Raise for columns that cannot have so many entries."""
+    if not 0 <= counts.min() <= counts.max() <= COUNT_LIMIT:
+        found = counts.tolist()
+        raise InputError(f"columns of {found} entries found, expected at most {COUNT_LIMIT}")
 
 
 class CodeWriter:
@@ -92,8 +85,7 @@ class CodeWriter:
         self._used: dict[int, list[int]] = {}  # by opcode: numbers of templates, the last one first
         self._encodings: list[bytes] = []
         self._choices: list[int] = []
-        self._bare: list[int] = []
-        self._own_control: list[int] = []
+        self._flags: list[int] = []
         self._control: list[int] = []
 
     def add(self, program: Program, labels: Mapping[str, int]) -> None:
@@ -111,20 +103,18 @@ class CodeWriter:
         text = "".join(f"{template}\n" for template in self._templates)
         encodings = np.frombuffer(b"".join(self._encodings), np.uint8)
         return Columns(
-            np.array(self._choices, np.int64),
-            encodings.reshape(-1, ENCODING_BYTES).copy(),
-            *(np.array(n, np.int64) for n in (self._bare, self._own_control, self._control)),
-            np.frombuffer(text.encode(), np.uint8).copy(),
+            flags=np.array(self._flags, np.int64),
+            choices=np.array(self._choices, np.int64),
+            encodings=encodings.reshape(-1, ENCODING_BYTES).copy(),
+            control=np.array(self._control, np.int64),
+            templates=np.frombuffer(text.encode(), np.uint8).copy(),
         )
 
     def _add_bits(self, encoding: int | None, own_control: int | None) -> None:
-        number = len(self._choices)
-        if encoding is None:
-            self._bare.append(number)
-        else:
+        self._flags.append(BARE * (encoding is None) + OWN_CONTROL * (own_control is not None))
+        if encoding is not None:
             self._encodings.append(encoding.to_bytes(ENCODING_BYTES, "little"))
         if own_control is not None:
-            self._own_control.append(number)
             self._control.append(own_control)
 
     def _add_text(self, text: str, encoding: int | None, pc: int) -> str:
@@ -148,9 +138,9 @@ class CodeReader:
 
     def __init__(self, columns: Columns) -> None:
         self._choices = columns.choices.tolist()
-        self._encodings = _split_encodings(columns)
-        places, own = columns.own_control.tolist(), columns.control.tolist()
-        self._own_control = dict(zip(places, own, strict=True))
+        self._flags = columns.flags.tolist()
+        self._encodings = map(bytes, columns.encodings)
+        self._control = iter(columns.control.tolist())
         self._templates = columns.templates.tobytes().decode().split("\n")[:-1]
         self._last: dict[int, int] = {}  # by opcode: number of the template
         self._new = self._next = 0  # of templates and of instructions
@@ -168,7 +158,9 @@ class CodeReader:
         if self._next >= len(self._choices):
             raise InputError(f"code of {len(self._choices)} instructions found, expected more")
         number, self._next = self._next, self._next + 1
-        encoding, own = self._encodings[number], self._own_control.get(number)
+        bare, has_own = self._flags[number] & BARE, self._flags[number] & OWN_CONTROL
+        encoding = None if bare else int.from_bytes(next(self._encodings), "little")
+        own = next(self._control) if has_own else None
         if encoding is None and own is None:
             raise InputError(f"instruction {number} has neither control bits nor an encoding")
         template = self._template(self._choices[number], _opcode(encoding))
@@ -183,13 +175,6 @@ class CodeReader:
             raise InputError(f"template {number} named, {len(self._templates)} found")
         self._last[opcode] = number
         return self._templates[number]
-
-
-def _split_encodings(columns: Columns) -> list[int | None]:
-    """Of all instructions."""
-    bare = set(columns.bare.tolist())
-    encodings = (int.from_bytes(code.tobytes(), "little") for code in columns.encodings)
-    return [None if n in bare else next(encodings) for n in range(len(columns.choices))]
 
 
 def access_digest(instructions: Iterable[Instruction]) -> int:

@@ -79,12 +79,12 @@ class Manifest(Record):
     programs: tuple[Binary, ...]
 
     @property
-    def json(self) -> bytes:
+    def text(self) -> bytes:
         return self.model_dump_json(exclude_defaults=True).encode()
 
     def hash(self, head: Head) -> str:
         """SHA-256 of what is traced; who did it, and how, is left out."""
-        content = self.model_copy(update={"producer": "", "versions": {}}).json
+        content = self.model_copy(update={"producer": "", "versions": {}}).text
         digest = hashlib.sha256(content)
         for table in (head.launches, head.copies, head.blocks, head.digests, *head.code):
             digest.update(len(table).to_bytes(8, "little") + table.tobytes())
@@ -234,7 +234,7 @@ class Writer:
         manifest = self._manifest.model_copy(
             update={"producer": producer, "versions": {"warpwise": version("warpwise")}}
         )
-        return self._head(manifest.json)
+        return self._head(manifest.text)
 
     def add(self, kernel: Kernel) -> None:
         """Append a kernel with all its CTAs."""

@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
-import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +19,8 @@ from traces import golden
 from warpwise.isa.errors import InputError
 from warpwise.isa.program import Access, Parameter, Program, Relocation
 from warpwise.isa.sass import from_text
-from warpwise.traces import columns, container, handwritten, store
+from warpwise.traces import blocks, code_model, container, entropy, handwritten, static_code, store
+from warpwise.traces import head as heads
 from warpwise.traces.copies import Copy
 from warpwise.traces.kernel import Accesses, Cta, Kernel, Path, Trace, Warp
 
@@ -34,12 +35,12 @@ LINES = (
 COPIES = st.builds(Copy, st.integers(0, (1 << 62) - 1), st.integers(0, (1 << 62) - 1))
 COPY = "LDGSTS.E [R0], [R2.64] ;"
 BLOCK_EDGE = 32
-DICTIONARY = "94738a3a8ac7eae6"  # begin of its SHA-256
+DICTIONARY = "e3462ee313bee5cf"  # begin of its SHA-256
 
 
 @pytest.fixture(autouse=True)
 def _blocks_of_few_ctas(monkeypatch):
-    monkeypatch.setattr(columns, "BLOCK_CTAS", BLOCK_EDGE)
+    monkeypatch.setattr(blocks, "BLOCK_CTAS", BLOCK_EDGE)
 
 
 def program(lines=LINES):
@@ -190,19 +191,33 @@ def test_equal_traces_give_equal_files(small, tmp_path):
     assert copied.read_bytes() == path.read_bytes()
 
 
-def test_hash_follows_content_and_not_compression(small, tmp_path, monkeypatch):
+def test_hash_follows_content_and_not_who_wrote_it(small, tmp_path):
     trace, path = small
-    monkeypatch.setattr(container, "LEVEL", 1)
     other = tmp_path / "other.warptrace"
-    assert store.write(trace, other) == store.read(path).hash
+    assert store.write(replace(trace, producer="another"), other) == store.read(path).hash
+    assert other.read_bytes() != path.read_bytes()
     changed = Trace((replace(trace.kernels[0], shared_bytes=1), trace.kernels[1]))
     assert store.write(changed, other) != store.read(path).hash
 
 
-def test_affine_rows_take_no_room_per_lane(small):
-    _, path = small
-    found = columns.unpack(store._File(path).block(0))
-    assert len(found["list"]) == 32  # the first row; all others are affine or like an earlier one
+def test_launches_share_a_block(small):
+    """Also launches of different programs, and a CTA of the second needs no other block."""
+    trace, path = small
+    other = replace(trace.kernels[0], program=program(), load_cta=bare_cta, block=(32, 1, 1))
+    store.write(Trace((*trace.kernels, other)), path)
+    file = store._File(path)
+    assert len(file.places) == 1
+    assert [part.ctas for part in file._parts(0)] == [3, 3, 3]
+    np.testing.assert_array_equal(
+        store.read(path).kernels[2].load_cta(1).warps[0].accesses.addresses,
+        bare_cta(1).warps[0].accesses.addresses,
+    )
+
+
+def bare_cta(number):
+    """Of a program without LDGSTS."""
+    rows = warp(program(), [1, 5], [3, 3], [3, 3], lambda r: 512 * number + np.arange(32))
+    return Cta(number, (rows,))
 
 
 def test_truncated_anywhere_is_refused(small, tmp_path):
@@ -235,7 +250,7 @@ def test_only_the_needed_block_is_read(long):
     found = store.read(path)
     for i in range(trace.kernels[0].n_ctas - 1):
         found.kernels[0].load_cta(i)
-    with pytest.raises(InputError, match="kernel 0, block 3"):
+    with pytest.raises(InputError, match="block 3"):
         found.kernels[0].load_cta(trace.kernels[0].n_ctas - 1)
 
 
@@ -248,8 +263,8 @@ def test_blocks_share_equal_paths(long):
 def test_few_blocks_are_kept(long, monkeypatch):
     kernel = store.read(long[1]).kernels[0]
     loads = []
-    unpack = store.unpack
-    monkeypatch.setattr(store, "unpack", lambda *data: loads.append(1) or unpack(*data))
+    block = store.Block
+    monkeypatch.setattr(store, "Block", lambda *data: loads.append(1) or block(*data))
     monkeypatch.setattr(store, "BLOCKS_KEPT", 2)
     for i in (0, 1, 40, 0, 70, 99 - 3, 0):
         kernel.load_cta(i)
@@ -322,106 +337,132 @@ def test_writer_refuses_contradictions(tmp_path, change, message):
 
 def forge(path, block=None, head=None, manifest=None):
     """Rewrite a file with some part changed, all digests made to fit."""
-    file = store._File(path)
-    blocks = [file.block(number) for number in range(len(file.places))]
-    record = json.loads(file.manifest.model_dump_json(exclude_defaults=True))
-    found = columns.unpack(container.Input(path).head()[-head_columns(path) :], store.HEAD_TYPES)
+    file, found = store._File(path), heads.unpack(container.Input(path).head())
+    data = [file._input.block(place) for place in file.places]
     if block:
-        blocks[0] = columns.pack(block(columns.unpack(blocks[0])))
-        digests = b"".join(map(container.digest_of, blocks))
-        found = found | {"digest": np.frombuffer(digests, np.uint8)}
+        data[0] = block(data[0])
+        found.digests[0] = list(container.digest_of(data[0]))
+        found.blocks[0, 0] = len(data[0])
     if head:
         found = head(found)
+    if manifest:
+        record = json.loads(found.text.tobytes())
+        manifest(record)
+        found = found._replace(text=np.frombuffer(bytearray(json.dumps(record).encode()), np.uint8))
     with open(path, "wb") as stream:
         output = container.Output(stream)
-        record["sizes"] = [output.add(data) for data in blocks]
-        if manifest:
-            manifest(record)
-        text = json.dumps(record).encode()
-        packed = columns.pack(found, store.HEAD_TYPES)
-        output.finish(store.JSON_SIZE.pack(len(text)) + text + packed)
+        for part in data:
+            output.add(part)
+        output.finish(heads.pack(found))
 
 
-def head_columns(path):
-    """How many bytes of a file's head are columns."""
-    head = container.Input(path).head()
-    return len(head) - store.JSON_SIZE.size - store.JSON_SIZE.unpack_from(head)[0]
-
-
-def with_last(name, value, place=-1):
-    """A change of columns: the last entry of column `name`, or another, becomes `value`."""
-
-    def change(found):
-        found[name] = found[name].copy()
-        found[name][place] = value
-        return found
-
-    return change
-
-
-def without_last(name):
-    def change(found):
-        return found | {name: found[name][:-1]}
-
-    return change
+def another(lanes, steps):
+    """A block of the small trace's shape whose warps all do this, with longer code."""
+    longer = program((*LINES, *[COPY] * 9))
+    cta = Cta(0, (warp(longer, steps, [lanes] * len(steps), [lanes] * len(steps), int),) * 2)
+    builder = blocks.Builder()
+    for _ in range(6):
+        builder.add(cta, blocks.Layout.of(longer), 2)
+    return builder.encoded()
 
 
 BLOCKS = [
-    (with_last("pcs", 99), "runs instruction 99"),
-    (with_last("skipped", 2**32 - 1, 0), "lane that is not active"),
-    (with_last("mask_kind", 1), "entries in column skipped, not"),
-    (with_last("mask_kind", 2 * 9), "column mask_kind does not fit"),
-    (with_last("warp_path", 2), "names path 2 of 2"),
-    (with_last("path_length", 2**31), "path entries found"),
-    (with_last("form", 3), "number that is too large"),
-    (with_last("shift", 64), "number that is too large"),
-    (with_last("form", 1), "found, expected"),
-    (with_last("like", 200), "names a row before the first one"),
-    (without_last("warp_path"), "5 warps found, expected 6"),
-    (without_last("mask_kind"), "found, expected"),
-    (without_last("masks"), "does not fit the 1 entries in column masks"),
-    (without_last("skipped"), "entries in column skipped, not"),
-    (without_last("origin"), "column origin found"),
-    (without_last("shift"), "column shift found"),
-    (without_last("steady"), "column steady found"),
-    (without_last("form"), "entries in column form, not 12"),
-    (without_last("base"), "column base found"),
-    (without_last("stride"), "column stride found"),
-    (without_last("like"), "column like found"),
-    (without_last("offset"), "column offset found"),
-    (without_last("list"), "column list found"),
-    (without_last("shared_form"), "entries in column shared_form, not 3"),
+    (lambda data: another(1, [9, 12, 12]), "a path leaves its program"),
+    (lambda data: data + b"\0", r"\d+ bytes found, expected \d+"),
+    (lambda data: data[:9], "9 bytes found, expected"),
 ]
 
 
 @pytest.mark.parametrize(("block", "message"), BLOCKS)
-def test_reader_refuses_contradictions(small, block, message):
+def test_reader_refuses_blocks(small, block, message):
     forge(small[1], block=block)
     with pytest.raises(InputError, match=message):
         read_all(small[1])
 
 
-def with_text(old, new):
-    """A change of the head's columns: other templates."""
+def test_any_bytes_are_refused_as_a_block(small):
+    """Nothing that bytes decode to is out of bounds."""
+    trace, _ = small
+    layout, random, found = blocks.Layout.of(trace.kernels[0].program), np.random.default_rng(1), []
+    for size in random.integers(1, 300, 500):
+        with pytest.raises(InputError) as caught:
+            blocks.Block(random.bytes(size), [blocks.Part(layout, 2, 6)], {})
+        found.append(" ".join(word for word in str(caught.value).split() if word.isalpha()))
+    assert set(Counter(found)) == {
+        "a path leaves or names lanes that are not known",
+        "a row of addresses is like one that is not there",
+        "bytes expected",
+        "path entries expected at most",
+    }
+
+
+def test_rows_of_a_block_are_bounded(small, monkeypatch):
+    monkeypatch.setattr(blocks, "ROW_LIMIT", 3)
+    monkeypatch.setattr(blocks, "BLOCK_ENTRIES", 3)
+    with pytest.raises(InputError, match="45 rows of addresses found, expected at most 12"):
+        read_all(small[1])
+
+
+def with_code(**changes):
+    """A change of the head's code: each column by a function of the old one."""
 
     def change(found):
-        text = found["template"].tobytes().replace(old, new)
-        return found | {"template": np.frombuffer(text, np.uint8)}
+        new = {name: each(getattr(found.code, name)) for name, each in changes.items()}
+        return found._replace(code=found.code._replace(**new))
 
     return change
+
+
+def with_text(old, new):
+    """Other templates."""
+
+    def change(templates):
+        return np.frombuffer(bytearray(templates.tobytes().replace(old, new)), np.uint8)
+
+    return with_code(templates=change)
+
+
+def put(value, place=-1):
+    """One entry becomes another."""
+
+    def change(column):
+        column[place] = value
+        return column
+
+    return change
+
+
+def with_table(name, place, value):
+    """A change of a number in one of the head's tables."""
+
+    def change(found):
+        getattr(found, name)[place] = value
+        return found
+
+    return change
+
+
+def without_control(found):
+    """The last instruction has neither an encoding nor control bits of its own."""
+    return with_code(flags=put(static_code.BARE), control=lambda column: column[:-1])(found)
 
 
 HEADS = [
     (with_text(b"LDG.E R2", b"MOV R2"), "other accesses in the code of kernel .*record the trace"),
     (with_text(b"R2, [R4", b"R2 [R4"), r"cannot read 'LDG.E R2 \[R4.64\]'"),
     (with_text(b"EXIT\n", b""), "template 6 named, 6 found"),
-    (with_last("choice", 99), "template 97 named, 7 found"),
-    (with_last("choice", 0, 0), "template -1 named, 7 found"),
-    (without_last("choice"), "column bare names more than 6 instructions"),
-    (without_last("control"), "6 entries in column control found, expected 7"),
-    (with_last("own_control", 9), "instruction 6 has neither control bits nor an encoding"),
-    (without_last("bare"), "0 bytes of encodings found, expected 16"),
-    (without_last("digest"), "2 sizes and 31 bytes of digests found for 2 blocks"),
+    (with_code(choices=put(99)), "template 97 named, 7 found"),
+    (with_code(choices=put(0, 0)), "template -1 named, 7 found"),
+    (without_control, "neither control bits nor an encoding"),
+    (with_table("launches", (0, 1), 2), "6 CTAs found, expected 5"),
+    (with_table("launches", (0, 1), -3), "launches.0.grid.0: .*greater than or equal to 1"),
+    (with_table("launches", (1, 0), 1), "program 1 named, 1 found"),
+    (with_table("launches", (1, 10), 64), "launches.1.flags: .*less than 32"),
+    (with_table("launches", (1, 11), 1), "1 copies found, expected 0"),
+    (with_table("launches", (0, 4), 1 << 30), "warps found, expected at most"),
+    (with_table("blocks", (0, 1), 5), "5 CTAs found, expected 6"),
+    (with_table("blocks", (0, 0), -1), "blocks.0.0: .*greater than or equal to 0"),
+    (lambda found: found._replace(copies=np.array([[-1, 1]])), "copies.0.0: .*or equal to 0"),
 ]
 
 
@@ -429,30 +470,19 @@ HEADS = [
 def test_reader_refuses_heads(small, head, message):
     forge(small[1], head=head)
     with pytest.raises(InputError, match=message):
-        store.read(small[1])
-
-
-def set_in_kernel(key, value):
-    return lambda record: record["content"]["kernels"][0].update({key: value})
+        read_all(small[1])
 
 
 def set_in_program(key, value):
-    return lambda record: record["content"]["programs"][0].update({key: value})
+    return lambda record: record["programs"][0].update({key: value})
 
 
 MANIFESTS = [
     (lambda r: r.update(producer=9), "producer: Input should be a valid string"),
-    (lambda r: r.pop("versions"), "versions: Field required"),
+    (lambda r: r.pop("programs"), "programs: Field required"),
     (lambda r: r.update(other=1), "other: Extra inputs are not permitted"),
-    (lambda r: r["sizes"].append(1), "sizes and 32 bytes of digests found for 2 blocks"),
     (set_in_program("size", 8), "code of 7 instructions found, expected more"),
-    (lambda r: r["content"]["programs"].clear(), "7 instructions of no program found"),
-    (set_in_kernel("grid", [2, 1, 1]), "3 CTAs found, expected 2"),
-    (set_in_kernel("grid", [-3, -1, 1]), "greater than or equal to 1"),
-    (set_in_kernel("program", 1), "program 1 named, 1 found"),
-    (set_in_kernel("warm", ["l2"]), "kernels.0.warm"),
-    (set_in_kernel("copies", [[-1, 1]]), "copies.0.0.*greater than or equal to 0"),
-    (set_in_kernel("blocks", []), "2 sizes and 32 bytes of digests found for 1 blocks"),
+    (lambda r: r["programs"].clear(), "7 instructions of no program found"),
 ]
 
 
@@ -476,27 +506,34 @@ def test_messages(small):
     golden.compare(golden.DATA / "native/messages.txt", found)
 
 
-@pytest.mark.parametrize("version", ["1 or 2", "9"])
+@pytest.mark.parametrize("version", ["1 or 2", "3", "9"])
 def test_other_versions_are_named(small, version):
-    start = {"1 or 2": b"PK\3\4", "9": b"warptrace 9\n"}[version]
+    start = {"1 or 2": b"PK\3\4"}.get(version, f"warptrace {version}\n".encode())
     small[1].write_bytes(start + small[1].read_bytes()[len(start) :])
-    with pytest.raises(InputError, match=f"of version {version}, expected 3.*record it again"):
+    with pytest.raises(InputError, match=f"of version {version}, expected 4.*record it again"):
         store.read(small[1])
 
 
-@pytest.mark.parametrize("size", [1 << 40, container.HEAD_LIMIT + 1])
-def test_absurd_size_is_refused_before_anything_is_allocated(small, size):
-    frame = bytes.fromhex("28b52ffde0") + size.to_bytes(8, "little")
-    trailer = container.TRAILER.pack(len(frame), bytes(16))
-    small[1].write_bytes(container.MAGIC + frame + trailer)
-    with pytest.raises(InputError, match=f"announces {size} bytes"):
+@pytest.mark.parametrize("size", [1 << 40, static_code.COUNT_LIMIT + 1, -1])
+@pytest.mark.parametrize("place", range(4))
+def test_absurd_size_is_refused_before_anything_is_allocated(small, size, place):
+    sizes = np.zeros(4, np.int64)
+    sizes[place] = size
+    data = entropy.encoded(
+        lambda coder: code_model.code_numbers(coder, sizes), heads.known().memory
+    )
+    trailer = container.TRAILER.pack(len(data), container.digest_of(data))
+    small[1].write_bytes(container.MAGIC + data + trailer)
+    with pytest.raises(InputError, match=f"{size}.*expected at most {static_code.COUNT_LIMIT}"):
         store.read(small[1])
 
 
 def test_the_dictionary_is_that_of_the_format():
-    """A file says nothing of it: another one would be another version."""
-    digest = hashlib.sha256(zstandard.decompress(container.DICTIONARY.read_bytes())).hexdigest()
+    """A file says nothing of it, nor of the coder: others would be another version."""
+    digest = hashlib.sha256(heads.DICTIONARY.read_bytes()).hexdigest()
     assert digest.startswith(DICTIONARY)
+    assert len(heads.known().heads) == 22
+    assert heads.dictionary_of(heads.known().heads) == heads.DICTIONARY.read_bytes()
 
 
 def test_other_files_are_named_as_such(tmp_path):

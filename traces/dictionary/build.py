@@ -36,4 +36,4 @@ def head_of(program: Program) -> Head:
 if __name__ == "__main__":
     code = compile_cuda((HERE / "common.cu").read_text(encoding="utf-8"), "sm_86")
     found = map(head_of, programs(Binary(code)).values())
-    head.DICTIONARY.write_bytes(head.dictionary(found))
+    head.DICTIONARY.write_bytes(head.dictionary_of(found))
