@@ -215,9 +215,10 @@ def code_paths(
     `guards` are those of all instructions: twice the predicate, plus 1 if it is negated, or -1.
     Returns False for what cannot be.
     """
-    follows = np.zeros((len(guards) + 1, 3), FOLLOW)
+    follows = np.zeros((len(guards) + 1, 3), FOLLOW).view(np.recarray)
     follows["pc"] = -1
-    histories, last = np.zeros(len(guards), HISTORY), np.zeros(1, LAST)
+    histories = np.zeros(len(guards), HISTORY).view(np.recarray)
+    last = np.zeros(1, LAST).view(np.recarray)
     state = follows, histories, last, np.zeros(DEPTH, np.int64), np.zeros(PREDICATES, np.int64)
     paths = lengths, firsts, ends, guards, pcs, active, executed
     return bool(_code_paths(coder, *state, *paths))

@@ -50,13 +50,13 @@ GROUP = np.dtype(
         ("warp", "i8"),  # that had it
         ("shift", "i8"),  # low bits that are 0 in all addresses
         ("shapes", "i8"),  # of the last rows, the last one in the lowest bits
-        ("base", "i8"),
+        ("start", "i8"),
         ("delta", "i8"),  # from the base before
-        ("first_base", "i8"),  # of the last warp's first row
+        ("first_start", "i8"),  # of the last warp's first row
         ("first_delta", "i8"),
         ("stride", "i8"),
         ("jump", "i8"),  # the last step that no guess gave
-        ("size", "i8"),  # bits of the last number
+        ("bits", "i8"),  # of the last number
         ("back", "i8"),  # rows between it and the one it is like
         ("offset", "i8"),  # from that one
         ("first_row", "i8"),  # of the last warp
@@ -72,7 +72,7 @@ GROUP = np.dtype(
 BEFORE = np.dtype(
     [
         ("group", "i8"),
-        ("shape", "i8"),
+        ("form", "i8"),
         ("moved", "i8"),  # from where it was expected
         ("address", "i8"),  # the first one
         ("warp", "i8"),
@@ -154,13 +154,13 @@ def _place(group, address):
 @compiled
 def _guesses(group, before, fresh, known, guesses):
     """Of a base: as the symbols above say."""
-    base = group.first_base if fresh else group.base
+    base = group.first_start if fresh else group.start
     delta = group.first_delta if fresh else group.delta
     guesses[KNOWN] = known
     guesses[AGAIN] = base + delta
     guesses[AS_BEFORE] = base + before.moved
     guesses[STILL] = base
-    guesses[WITHIN] = group.base + group.delta
+    guesses[WITHIN] = group.start + group.delta
     guesses[JUMPED] = base + group.jump
 
 
@@ -194,12 +194,12 @@ def _other_base(coder, group, before, g, fresh, base, address):
     delta = group.first_delta if fresh else group.delta
     contexts[0] = mixed(g, fresh)
     contexts[1] = mixed(fresh, magnitude(folded(delta)))
-    contexts[2] = mixed(mixed(g, fresh), group.size)
+    contexts[2] = mixed(mixed(g, fresh), group.bits)
     contexts[3] = mixed(g, delta)
     contexts[4] = mixed(1, before.moved)
     coder.state[N] = 5
     moved = difference(coder, BASE, address - base >> shift)
-    group.size = magnitude(folded(moved))
+    group.bits = magnitude(folded(moved))
     return base + (moved << shift)
 
 
@@ -216,15 +216,15 @@ def _code_stride(coder, group, g, stride):
 @compiled
 def _code_affine(coder, group, before, g, fresh, mask, shape, guess, steady, stride, addresses):
     """The addresses of a row with a base, for which the shape gives this guess, and a stride."""
-    base, lane, address = group.first_base if fresh else group.base, lowest_lane(mask), guess
+    base, lane, address = group.first_start if fresh else group.start, lowest_lane(mask), guess
     if shape == ELSEWHERE:
         address = _other_base(coder, group, before, g, fresh, base, addresses[lane])
         group.jump = address - base
     if mask & mask - 1:
         group.stride = group.stride if steady else _code_stride(coder, group, g, stride)
     if fresh:
-        group.first_delta, group.first_base = address - group.first_base, address
-    group.delta, group.base = address - group.base, address
+        group.first_delta, group.first_start = address - group.first_start, address
+    group.delta, group.start = address - group.start, address
     before.moved = address - base
     for k in range(lane, WARP_SIZE):
         if mask >> k & 1:
@@ -364,9 +364,10 @@ def code_rows(
     `new_warp` is set where a warp's rows begin; `shifts` are the numbers of low bits that are 0, of
     each group.
     """
-    groups = np.zeros(len(shifts), GROUP)
+    groups = np.zeros(len(shifts), GROUP).view(np.recarray)
     groups["row"] = groups["first_row"] = groups["warp"] = -1
-    before, memory = np.zeros(1, BEFORE), np.zeros(MEMORY, PASSAGE)
+    before = np.zeros(1, BEFORE).view(np.recarray)
+    memory = np.zeros(MEMORY, PASSAGE).view(np.recarray)
     state = groups, before, memory
     return bool(_code_rows(coder, *state, row_groups, masks, new_warp, shifts, addresses))
 
@@ -386,8 +387,8 @@ def _code_shape(coder, group, before, g, agree, shape, steady):
     here = mixed(g, last)
     contexts[0] = mixed(here, agree)
     contexts[1] = mixed(here, group.shapes & 0x7FFF)
-    contexts[2] = mixed(mixed(here, before.group), before.shape)
-    contexts[3] = mixed(mixed(last, agree), before.shape)
+    contexts[2] = mixed(mixed(here, before.group), before.form)
+    contexts[3] = mixed(mixed(last, agree), before.form)
     contexts[4] = mixed(mixed(here, group.shapes), agree & 1)
     contexts[5] = mixed(here, group.delta)
     coder.state[N] = 6
@@ -417,7 +418,7 @@ def _take_note(group, before, g, row, fresh, mask, shape, addresses):
     group.warp, group.row = before.warp, row
     if fresh:
         group.first_row = row
-    before.group, before.shape, before.address = g, shape, first
+    before.group, before.form, before.address = g, shape, first
     for lane in range(WARP_SIZE):
         if mask >> lane & 1:
             before.lanes[lane] = addresses[lane]
@@ -431,7 +432,7 @@ def _code_rows(coder, groups, befores, memory, row_groups, masks, new_warp, shif
         if new_warp[row]:
             before.lanes[:] = 0
             before.warp += 1
-            before.group, before.shape, before.moved = len(groups), 0, 0
+            before.group, before.form, before.moved = len(groups), 0, 0
         if mask == 0:
             continue
         group = groups[g]

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from warpwise.isa.compiled import digest_of
@@ -208,9 +209,22 @@ def test_digest_covers_what_is_read():
         digest = "ab"
 
     small, large = record(("a", "i4")), record(("a", "i8"))
-    values = [1, 2, 1.5, (1, 2), small, large, Called, Edited]
+    middle = np.arange(5000)
+    middle[2500] = 0  # which is not in its text
+    values = [1, 2, 1.5, (1, 2), small, large, Called, Edited, np.arange(5000), middle]
     assert len({digest_of(function(source, K=value)) for value in values}) == len(values)
     assert digest_of(function(source, K=1, unused=2)) == digest_of(function(source, K=1))
+
+
+@pytest.mark.parametrize("name", ["later", "len"])
+def test_what_is_read_must_be_there(name):
+    """A change of what is defined behind a function would not be noticed."""
+    source = f"def f(x):\n    return {name}(x)"
+    if name == "len":
+        digest_of(function(source))
+    else:
+        with pytest.raises(NameError, match="f reads later, which is defined behind it"):
+            digest_of(function(source))
 
 
 def test_both_halves_of_the_engine_compile_by_themselves():
