@@ -96,15 +96,16 @@ def _name(path: FilePath) -> str:
 
 def _listed(path: FilePath) -> Iterator[tuple[FilePath, tuple[Copy, ...]]]:
     """The kernel files of a list, with the copies before each; other lines say nothing."""
-    lines, pending, found = Lines(path), Pending(), False
-    for line in lines:
-        if line.startswith("kernel"):
-            if not FILE.fullmatch(line):
-                lines.fail(f"{line!r} found, expected a file in the same folder")
-            yield path.parent / line, pending.take()
-            found = True
-        elif copy := _copy(line, lines):
-            pending.add(copy)
+    pending, found = Pending(), False
+    with closing(Lines(path)) as lines:
+        for line in lines:
+            if line.startswith("kernel"):
+                if not FILE.fullmatch(line):
+                    lines.fail(f"{line!r} found, expected a file in the same folder")
+                yield path.parent / line, pending.take()
+                found = True
+            elif copy := _copy(line, lines):
+                pending.add(copy)
     if not found:
         raise InputError(f"{path}: no kernel found, expected a line such as kernel-1.traceg")
 
@@ -120,7 +121,8 @@ def _kernel(
     path: FilePath, number: int, programs: dict[str, Program] | None, copies: tuple[Copy, ...]
 ) -> Kernel:
     """Read the file once, for its code and its errors; the CTAs follow when they are needed."""
-    header = _Header(Lines(path))
+    with closing(Lines(path)) as lines:
+        header = _Header(lines)
     program = None
     if programs is not None:
         if header.name not in programs:
@@ -383,25 +385,30 @@ class _Ctas:
 
 def _ctas(path: FilePath, code: _Code) -> Iterator[list[Warp]]:
     """The warps of one CTA after another."""
-    lines = Lines(path)
-    header = _Header(lines)
-    for line in lines:
-        if line != "#BEGIN_TB":
-            lines.fail(f"{line!r} found, expected #BEGIN_TB")
-        _check_place(lines.take(), header, lines)
-        warps: list[Warp] = []
-        steps = rows = 0
-        while (line := lines.take()) != "#END_TB":
-            if line != f"warp = {len(warps)}":
-                lines.fail(f"{line!r} found, expected `warp = {len(warps)}` or #END_TB")
-            warps.append(_warp(lines, header, code, len(warps)))
-            steps += len(warps[-1].path.pcs)
-            rows += len(warps[-1].accesses.addresses)
-            if steps > STEPS or rows > ROW_LIMIT:
-                lines.fail(f"{steps} instructions, {rows} of memory, found in one CTA: too many")
-        if len(warps) != header.warps:
-            lines.fail(f"{len(warps)} warps found, expected {header.warps}")
-        yield warps
+    with closing(Lines(path)) as lines:
+        header = _Header(lines)
+        for line in lines:
+            if line != "#BEGIN_TB":
+                lines.fail(f"{line!r} found, expected #BEGIN_TB")
+            _check_place(lines.take(), header, lines)
+            yield _warps(lines, header, code)
+
+
+def _warps(lines: Lines, header: _Header, code: _Code) -> list[Warp]:
+    """Those of a CTA, to its end."""
+    warps: list[Warp] = []
+    steps = rows = 0
+    while (line := lines.take()) != "#END_TB":
+        if line != f"warp = {len(warps)}":
+            lines.fail(f"{line!r} found, expected `warp = {len(warps)}` or #END_TB")
+        warps.append(_warp(lines, header, code, len(warps)))
+        steps += len(warps[-1].path.pcs)
+        rows += len(warps[-1].accesses.addresses)
+        if steps > STEPS or rows > ROW_LIMIT:
+            lines.fail(f"{steps} instructions, {rows} of memory, found in one CTA: too many")
+    if len(warps) != header.warps:
+        lines.fail(f"{len(warps)} warps found, expected {header.warps}")
+    return warps
 
 
 def _check_place(line: str, header: _Header, lines: Lines) -> None:

@@ -138,11 +138,10 @@ class Builder:
         rows = sum(len(warp.accesses.addresses) for warp in cta.warps)
         if rows > ROW_LIMIT:
             raise InputError(f"{rows} rows of addresses found, expected at most {ROW_LIMIT}")
-        last = self._parts.pop() if self._parts else None
-        if last is not None and (last.layout is not layout or last.warps != warps):
-            self._parts.append(last)
-            last = None
-        self._parts.append(Part(layout, warps, (last.ctas if last else 0) + 1))
+        if not self._parts or self._parts[-1][:2] != (layout, warps):
+            self._parts.append(Part(layout, warps, 0))
+        part = self._parts[-1]
+        self._parts[-1] = part._replace(ctas=part.ctas + 1)
         self.ctas += 1
         self._entries += rows + warps
         for warp in cta.warps:

@@ -1,4 +1,4 @@
-"""The native trace file, `.warptrace`: one application, columnar, compressed, read CTA by CTA.
+"""The native trace file, `.warptrace`: one application, compressed, read CTA by CTA.
 
 The format is described in `docs/formats.md`. Nothing in a file is trusted: every part is checked
 against its digest, and every index and size against its bounds, before it is used.

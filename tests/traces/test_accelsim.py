@@ -1,5 +1,6 @@
 """Accel-Sim's text traces: what is read, what survives a round trip, what is refused."""
 
+import gc
 import gzip
 import lzma
 import weakref
@@ -15,7 +16,7 @@ from traces.drawn import MASKS, drawn_kernel, rows
 from warpwise.isa.errors import InputError
 from warpwise.isa.program import PT
 from warpwise.sim import run
-from warpwise.traces import accelsim, accelsim_writer, convert
+from warpwise.traces import accelsim, accelsim_writer, convert, lines
 from warpwise.traces.handwritten import parse
 from warpwise.traces.kernel import SHARED_WINDOW, Trace
 from warpwise.traces.load import load
@@ -196,6 +197,24 @@ def test_lines_and_bombs_are_bounded(tmp_path):
     (tmp_path / "kernel-1.traceg.zst").write_bytes(bomb)
     with pytest.raises(InputError, match="a line of over"):
         accelsim.read(tmp_path / "kernel-1.traceg.zst")
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".xz", ".zst"])
+def test_all_files_are_closed(tmp_path, monkeypatch, suffix):
+    """Also where no more is read than the last CTA's line."""
+    opened, open_file = [], lines._open
+    monkeypatch.setattr(lines, "_open", lambda path: opened.append(open_file(path)) or opened[-1])
+    path = tmp_path / "kernelslist.g"
+    convert.write(
+        load(KERNELS / "matmul.sm_86.cubin", launch=KERNELS / "matmul.toml"), path, suffix
+    )
+    [kernel] = load(path, cubin=KERNELS / "matmul.sm_86.cubin").kernels
+    for number in range(kernel.n_ctas):
+        kernel.load_cta(number)
+    del kernel
+    gc.collect()
+    assert len(opened) > 2
+    assert all(stream.closed for stream in opened)
 
 
 def test_a_decompressor_takes_bounded_memory(tmp_path):

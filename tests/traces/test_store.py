@@ -405,6 +405,18 @@ def test_any_bytes_are_a_block_or_refused(small):
     }
 
 
+@pytest.mark.slow
+def test_what_bytes_decode_to_is_looked_up_within_bounds():
+    """Compiled code does not check its indices; here it does."""
+    name = f"{__file__}::{test_any_bytes_are_a_block_or_refused.__name__}"
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", name],
+        env=os.environ | {"NUMBA_BOUNDSCHECK": "1"},
+        cwd=os.path.dirname(__file__),
+        check=True,
+    )
+
+
 def test_a_path_belongs_to_one_program():
     """Both warps of a block take the first path, but the second one has another program."""
     builder, layout = blocks.Builder(), blocks.Layout.of(program())
