@@ -25,7 +25,6 @@ DAMAGE: Final = (
     InputError,
     struct.error,
     EOFError,
-    MemoryError,
     OSError,
     OverflowError,
     ValueError,
