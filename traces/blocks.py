@@ -23,6 +23,9 @@ from .kernel import WARP_SIZE, Accesses, Cta, Path, Warp, lanes_of
 
 BLOCK_CTAS: Final = 1 << 12  # a block ends after so many CTAs,
 BLOCK_ENTRIES: Final = 1 << 17  # or once it holds so many warps, path entries and rows of addresses
+SLOT_BITS: Final = range(12, 17)  # of the coder of a block: a long one has more to remember
+
+
 ROW_LIMIT: Final = 1 << 22  # rows of addresses that one CTA may have
 ENTRY_LIMIT: Final = 1 << 26  # path entries that a block may have,
 WARP_LIMIT: Final = 1 << 22  # and warps
@@ -188,7 +191,8 @@ class Builder:
             path_model.code_paths(coder, lengths, *programs.bounds(owners), programs.guards, *steps)
             row_model.code_rows(coder, *rows, shifts, whole)
 
-        return entropy.encoded(write)
+        slot_bits = min(max(self._entries.bit_length() + 1, min(SLOT_BITS)), max(SLOT_BITS))
+        return bytes([slot_bits]) + entropy.encoded(write, entropy.untaught(slot_bits))
 
 
 class Block:
@@ -199,7 +203,9 @@ class Block:
     ) -> None:
         """`interned` lets blocks share equal paths. Raises InputError."""
         _expect_at_most("warps", sum(part.warps * part.ctas for part in parts), WARP_LIMIT)
-        coder = entropy.decoder(data)
+        if not data or data[0] not in SLOT_BITS:
+            raise InputError(f"it begins with {data[:1]!r}, expected a byte of {SLOT_BITS}")
+        coder = entropy.decoder(data[1:], entropy.untaught(data[0]))
         programs = _Programs(parts)
         numbers = np.zeros(programs.n_warps, np.int64)
         owners = programs.of_paths(numbers, path_model.code_warps(coder, numbers))

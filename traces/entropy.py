@@ -25,21 +25,21 @@ u = np.uint64
 INPUTS: Final = 9  # contexts that a decision may have
 KINDS: Final = 24  # of decisions: each has contexts and weights of its own
 SETS: Final = 128  # of weights that a kind has
-SLOT_BITS: Final = 14  # of the number of slots that remember a context, if nothing else is said
 ROOM: Final = 1 << 20  # bytes that are enough for most
 
 # Logarithms of odds, in steps of 1/256, and probabilities in 1/65536.
 STEPS = 256
 EDGE = 12 * STEPS - 1
 SQUASH = np.clip(np.rint(65536 / (1 + np.exp(-np.arange(-EDGE, EDGE + 1) / STEPS))), 4, 65532)
-SQUASH = SQUASH.astype(np.int64)
+SQUASH = SQUASH.astype(np.uint16)  # small, to stay near the core
 _ODDS = (np.arange(4096) + 0.5) / (4095.5 - np.arange(4096))
-STRETCH = np.rint(np.log(_ODDS) * STEPS).astype(np.int64)  # by the upper 12 bits of a probability
+STRETCH = np.rint(np.log(_ODDS) * STEPS).astype(np.int16)  # by the upper 12 bits of a probability
 # A slot has a probability in its upper 22 bits, and how often it was used in the others.
 COUNT_BITS = 10
 COUNTED = 1000  # it adapts no slower after so many times
 HALF = 1 << 31
-PACE = 655_360 // (10 * np.arange(COUNTED + 1) + 12)  # of a slot that was used so often, in 1/65536
+# How far a slot that was used so often moves to what it sees, in 1/65536.
+PACE = (655_360 // (10 * np.arange(COUNTED + 1) + 12)).astype(np.uint16)
 WEIGHT = 24_000  # of each context at first, in 1/65536
 # Of weights: at first, in the end, and by how much it falls with use.
 RATE, LAST_RATE, RATE_SHIFT = 16, 2, 6
@@ -74,18 +74,18 @@ class Memory(NamedTuple):
         return Memory(self.slots.copy(), self.weights.copy())
 
 
-def untaught(slot_bits: int = SLOT_BITS) -> Memory:
+def untaught(slot_bits: int) -> Memory:
     """That of a coder which has seen nothing."""
     weights = np.full((KINDS * SETS, INPUTS + 1), WEIGHT, np.int32)
     weights[:, INPUTS] = 0
     return Memory(np.full((INPUTS, 1 << slot_bits), HALF, np.uint32), weights)
 
 
-def encoded(write: Callable[[Coder], object], taught: Memory | None = None) -> bytes:
-    """What `write` codes with what a coder was taught; it is called again where room is short."""
+def encoded(write: Callable[[Coder], object], memory: Memory) -> bytes:
+    """What `write` codes with such a memory; it is called again where room is short."""
     room = ROOM
     while True:
-        coder = _coder(np.empty(room, np.uint8), False, taught)
+        coder = _coder(np.empty(room, np.uint8), memory.copy(), decoding=False)
         write(coder)
         finish(coder)
         size = int(coder.state[PLACE])
@@ -94,9 +94,9 @@ def encoded(write: Callable[[Coder], object], taught: Memory | None = None) -> b
         room = size
 
 
-def decoder(data: bytes, taught: Memory | None = None) -> Coder:
-    """A coder that decodes what `encoded` returned, with the same memory."""
-    coder = _coder(np.frombuffer(bytearray(data), np.uint8), True, taught)
+def decoder(data: bytes, memory: Memory) -> Coder:
+    """A coder that decodes what `encoded` returned with the same memory, which this one changes."""
+    coder = _coder(np.frombuffer(bytearray(data), np.uint8), memory, decoding=True)
     start(coder)
     return coder
 
@@ -108,8 +108,7 @@ def check_end(coder: Coder) -> None:
         raise InputError(f"{found} bytes found, expected {expected}")
 
 
-def _coder(octets: NDArray[np.uint8], decoding: bool, taught: Memory | None) -> Coder:
-    memory = taught.copy() if taught else untaught()
+def _coder(octets: NDArray[np.uint8], memory: Memory, decoding: bool) -> Coder:
     state = np.zeros(6, np.int64)
     state[HIGH], state[DECODING] = LOW_32, decoding
     contexts, places, opinions = np.zeros((3, INPUTS), np.int64)
@@ -180,7 +179,7 @@ def mixed(first, second):
 def _adapted(slot, value):
     count = slot & (1 << COUNT_BITS) - 1
     old = slot >> COUNT_BITS
-    new = old + (((value << 22) - old) * PACE[u(count)] >> 16)
+    new = old + (((value << 22) - old) * np.int64(PACE[u(count)]) >> 16)
     new = min(max(new, 1), (1 << 22) - 1)
     return np.uint32(new << COUNT_BITS | min(count + 1, COUNTED))
 
@@ -195,12 +194,12 @@ def bit(coder, kind, weighting, node, value):
     total = 0
     for k in range(used):
         place = ((coder.contexts[u(k)] + salt & LOW_32) * FIRST_PRIME >> 26) & last
-        opinion = STRETCH[u(slots[u(k), u(place)] >> 20)]
+        opinion = np.int64(STRETCH[u(slots[u(k), u(place)] >> 20)])
         coder.places[u(k)] = place
         coder.opinions[u(k)] = opinion
         total += opinion * weights[u(k)]
     total = min(max(total >> 16, -EDGE), EDGE)
-    probability = SQUASH[u(total + EDGE)]
+    probability = np.int64(SQUASH[u(total + EDGE)])
     value = _narrow(coder, probability, value)
     rate = max(LAST_RATE, RATE - (weights[u(INPUTS)] >> RATE_SHIFT))
     error = ((value << 16) - probability) * rate

@@ -41,7 +41,7 @@ def pack(head: Head) -> bytes:
 
 def unpack(data: bytes) -> Head:
     """A head. Raises InputError."""
-    coder = entropy.decoder(data, known().memory)
+    coder = entropy.decoder(data, known().memory.copy())
     head = _coded(coder)
     entropy.check_end(coder)
     return head

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.compiled import compiled, entry
+from .entropy import DECODING, Coder, choice, difference, flag, mixed, number
 from .entropy import USED as N
-from .entropy import Coder, choice, difference, flag, mixed, number
 from .kernel import WARP_SIZE
 
 Numbers: TypeAlias = NDArray[np.int64]
@@ -258,9 +258,10 @@ def _code_paths(
             likely_kinds = histories[likely].kinds
             share = _share(_guarded(guards[likely], truth, likely_active), likely_active)
             # What it is.
-            pc, mask = pcs[place], active[place]
-            rank = _rank(recent, known, mask)
-            kind = _kind(executed[place], mask, _guarded(guards[pc], truth, mask))
+            pc, mask, rank, kind = pcs[place], active[place], 0, 0
+            if not coder.state[DECODING]:
+                rank = _rank(recent, known, mask)
+                kind = _kind(executed[place], mask, _guarded(guards[pc], truth, mask))
             same = pc == likely and rank == likely_rank and kind == likely_kinds & 3
             same = _code_as_last(coder, last, follow, known, likely, likely_kinds, share, same)
             if same:

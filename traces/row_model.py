@@ -445,7 +445,7 @@ def _code_rows(coder, groups, befores, memory, row_groups, masks, new_warp, shif
         is_known = memory[place].key == key
         _guesses(group, before, fresh, memory[place].address, guesses)
         likely = group.first_row if fresh else group.row
-        shape, detail, offset, steady = AFFINE, 0, 0, True
+        shape, detail, offset, steady = LISTED, 0, 0, True
         if not coder.state[DECODING]:
             shape, detail, offset = _fit(addresses, masks, row, likely)
         if shape == AFFINE:

@@ -39,9 +39,13 @@ def test_registers_are_not_in_templates():
     assert len(found) <= 2
 
 
+def encoded(write):
+    return entropy.encoded(write, entropy.untaught(14))
+
+
 def decoded(data, decode):
     """What `decode` makes of bytes, all of which it has to read."""
-    coder = entropy.decoder(data)
+    coder = entropy.decoder(data, entropy.untaught(14))
     found = decode(coder)
     entropy.check_end(coder)
     return found
@@ -58,7 +62,7 @@ def code_flags(flags):
         for value in flags:
             flip(coder, value)
 
-    return entropy.encoded(write)
+    return encoded(write)
 
 
 @entry
@@ -78,7 +82,7 @@ def test_flags_take_as_many_bits_as_they_are_surprising(share):
 @given(st.lists(st.integers(-(1 << 63), (1 << 63) - 1), max_size=40))
 def test_any_numbers_survive(numbers):
     numbers = np.array(numbers, np.int64)
-    data = entropy.encoded(lambda coder: code_model.code_numbers(coder, numbers.copy()))
+    data = encoded(lambda coder: code_model.code_numbers(coder, numbers.copy()))
     found = np.zeros_like(numbers)
     decoded(data, lambda coder: code_model.code_numbers(coder, found))
     np.testing.assert_array_equal(found, numbers)
@@ -87,7 +91,7 @@ def test_any_numbers_survive(numbers):
 @given(st.lists(st.tuples(*[st.integers(-(1 << 63), (1 << 63) - 1)] * 3), max_size=20))
 def test_any_tables_survive(rows):
     table = np.array(rows, np.int64).reshape(-1, 3)
-    data = entropy.encoded(lambda coder: code_model.code_table(coder, table.copy()))
+    data = encoded(lambda coder: code_model.code_table(coder, table.copy()))
     found = np.zeros_like(table)
     decoded(data, lambda coder: code_model.code_table(coder, found))
     np.testing.assert_array_equal(found, table)
@@ -100,7 +104,7 @@ def test_any_bytes_survive(octets):
         code_model.code_text(coder, text)
         code_model.code_octets(coder, text)
 
-    data, found = entropy.encoded(write), np.zeros((2, len(octets)), np.uint8)
+    data, found = encoded(write), np.zeros((2, len(octets)), np.uint8)
 
     def read(coder):
         code_model.code_text(coder, found[0])
@@ -112,9 +116,9 @@ def test_any_bytes_survive(octets):
 
 def test_room_does_not_matter(monkeypatch):
     octets = np.random.default_rng(1).integers(0, 256, 5000, np.uint8)
-    data = entropy.encoded(lambda coder: code_model.code_octets(coder, octets))
+    data = encoded(lambda coder: code_model.code_octets(coder, octets))
     monkeypatch.setattr(entropy, "ROOM", 10)
-    assert entropy.encoded(lambda coder: code_model.code_octets(coder, octets)) == data
+    assert encoded(lambda coder: code_model.code_octets(coder, octets)) == data
 
 
 def test_tables_are_the_same_on_every_machine():
@@ -165,7 +169,7 @@ def path_bytes(paths, guards):
     bounds = np.zeros_like(lengths), np.full_like(lengths, len(guards))
     shape = lengths, *bounds, np.array(guards, np.int64)
     columns = steps.T.copy()
-    data = entropy.encoded(lambda coder: path_model.code_paths(coder, *shape, *columns))
+    data = encoded(lambda coder: path_model.code_paths(coder, *shape, *columns))
     found = np.zeros_like(columns)
     assert decoded(data, lambda coder: path_model.code_paths(coder, *shape, *found))
     np.testing.assert_array_equal(found, steps.T)
@@ -223,7 +227,7 @@ def row_bytes(groups, addresses, warps=1, masks=None):
     shape = groups, masks, new_warp
     shifts = np.zeros(int(groups.max(initial=-1)) + 1, np.int64)
     row_model.find_shifts(groups, masks, addresses, shifts)
-    data = entropy.encoded(lambda coder: row_model.code_rows(coder, *shape, shifts, addresses))
+    data = encoded(lambda coder: row_model.code_rows(coder, *shape, shifts, addresses))
     found, unknown = np.zeros_like(addresses), np.zeros_like(shifts)
     assert decoded(data, lambda coder: row_model.code_rows(coder, *shape, unknown, found))
     np.testing.assert_array_equal(found, addresses)
