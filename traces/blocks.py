@@ -24,8 +24,6 @@ from .kernel import WARP_SIZE, Accesses, Cta, Path, Warp, lanes_of
 BLOCK_CTAS: Final = 1 << 12  # a block ends after so many CTAs,
 BLOCK_ENTRIES: Final = 1 << 17  # or once it holds so many warps, path entries and rows of addresses
 SLOT_BITS: Final = range(12, 17)  # of the coder of a block: a long one has more to remember
-
-
 ROW_LIMIT: Final = 1 << 22  # rows of addresses that one CTA may have
 ENTRY_LIMIT: Final = 1 << 26  # path entries that a block may have,
 WARP_LIMIT: Final = 1 << 22  # and warps
@@ -320,20 +318,21 @@ def _decoded_paths(coder: Coder, programs: _Programs, owners: Numbers) -> list[P
 
 def _interleaved(accesses: Accesses, rows: _Rows) -> Addresses:
     """A warp's rows, the two of an LDGSTS one behind the other; raise if they do not fit."""
-    first = ~rows.second
-    for found, expected in (
-        (accesses.addresses, first.sum()),
-        (accesses.shared, len(accesses.shared) and first.sum()),
-    ):
-        if found.shape != (expected, WARP_SIZE):
-            raise InputError(f"addresses of shape {found.shape} found, expected ({expected}, 32)")
-    is_copy = np.concatenate([rows.second[1:], [False]])[first] if len(first) else first
-    if len(accesses.shared) and accesses.shared[~is_copy].any():
-        raise InputError("a row has a shared address though its instruction is no LDGSTS")
-    if first.all():
+    first, shared = ~rows.second, accesses.shared
+    for found in (accesses.addresses, shared) if len(shared) else (accesses.addresses,):
+        if found.shape != (first.sum(), WARP_SIZE):
+            raise InputError(
+                f"addresses of shape {found.shape} found, expected ({first.sum()}, {WARP_SIZE})"
+            )
+    if first.all() and not len(shared):
         return accesses.addresses
+    is_copy = np.append(rows.second[1:], False)[first]
+    if len(shared) == 0:
+        raise InputError("an LDGSTS has no shared addresses")
+    if shared[~is_copy].any():
+        raise InputError("a row has a shared address though its instruction is no LDGSTS")
     found = np.empty((len(first), WARP_SIZE), np.int64)
-    found[first], found[rows.second] = accesses.addresses, accesses.shared[is_copy]
+    found[first], found[rows.second] = accesses.addresses, shared[is_copy]
     return found
 
 

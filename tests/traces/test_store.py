@@ -296,6 +296,15 @@ def test_folder_that_does_not_exist(small, tmp_path):
         store.write(small[0], tmp_path / "absent" / "x.warptrace")
 
 
+def test_an_ldgsts_needs_both_addresses(tmp_path):
+    code = program((COPY, "EXIT ;"))
+    good = warp(code, [0, 1], [3, 3], [3, 3], lambda r: 64 + np.arange(32))
+    bad = Warp(good.path, Accesses(good.accesses.addresses, good.accesses.shared[:0]))
+    kernel = Kernel(code, (1, 1, 1), (32, 1, 1), lambda i: Cta(i, (bad,)))
+    with pytest.raises(InputError, match="an LDGSTS has no shared addresses"):
+        store.write(Trace((kernel,)), tmp_path / "bad.warptrace")
+
+
 def test_killed_writer_leaves_no_file(tmp_path):
     script = """
 import os, signal, sys
