@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..isa.errors import InputError
 from ..isa.program import PT, Access, Instruction, Program
 from . import entropy, path_model, row_model
-from .entropy import Coder
+from .entropy import Coder, Numbers
 from .kernel import WARP_SIZE, Accesses, Cta, Path, Warp, lanes_of
 
 BLOCK_CTAS: Final = 1 << 12  # a block ends after so many CTAs,
@@ -29,7 +29,6 @@ ENTRY_LIMIT: Final = 1 << 26  # path entries that a block may have,
 WARP_LIMIT: Final = 1 << 22  # and warps
 
 Addresses: TypeAlias = NDArray[np.int64]  # shape (rows, 32)
-Numbers: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
 
 
@@ -121,7 +120,6 @@ class Builder:
         self._parts: list[Part] = []
         self._paths: dict[tuple[int, bytes], int] = {}  # by program and fingerprint
         self._steps: list[Path] = []
-        self._layouts: list[Layout] = []  # of each path
         self._number_by_id: dict[tuple[int, int], int] = {}
         self._warps: list[Warp] = []
         self._numbers: list[int] = []  # of the warps' paths
@@ -157,7 +155,6 @@ class Builder:
                 layout.check(path)
                 self._paths[key] = len(self._steps)
                 self._steps.append(path)
-                self._layouts.append(layout)
                 self._entries += len(path.pcs)
             self._number_by_id[known] = self._paths[key]
         return self._number_by_id[known]
@@ -165,16 +162,17 @@ class Builder:
     def encoded(self) -> bytes:
         """The block; raise if addresses and masks contradict each other."""
         programs = _Programs(self._parts)
-        found = [_Rows.of(*each) for each in zip(self._steps, self._layouts, strict=True)]
+        numbers = np.array(self._numbers, np.int64)
+        owners = programs.of_paths(numbers, len(self._steps))
+        layouts = (programs.layouts[owner] for owner in owners)
+        found = list(map(_Rows.of, self._steps, layouts))
         pairs = zip(self._warps, (found[n] for n in self._numbers), strict=True)
         addresses = [_interleaved(warp.accesses, rows) for warp, rows in pairs]
-        numbers = np.array(self._numbers, np.int64)
         lengths = np.array([len(path.pcs) for path in self._steps], np.int64)
         steps = [
             _joined([getattr(path, name) for path in self._steps], np.int64)
             for name in ("pcs", "active", "executed")
         ]
-        owners = programs.of_paths(numbers, len(lengths))
         steps[0] += np.repeat(programs.firsts[owners], lengths)
         rows = programs.rows(found, owners, numbers)
         whole = np.concatenate([np.empty((0, WARP_SIZE), np.int64), *addresses])

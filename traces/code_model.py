@@ -14,8 +14,7 @@ from .templates import OPCODE
 ENCODING_BYTES = 16
 # Opcode, what modifies it, control bits, registers, the rest.
 ORDER = np.array([0, 1, 10, 11, 9, 13, 14, 15, 12, 2, 3, 8, 4, 5, 6, 7])
-DESTINATION, FIRST_SOURCE, THIRD_SOURCE = 9, 10, 11  # in that order
-MODIFIER, CONTROL, MORE_CONTROL = 4, 5, 6
+CONTROL, MORE_CONTROL, DESTINATION, THIRD_SOURCE = 5, 6, 9, 11  # in that order
 NO_OPCODE = OPCODE + 1
 # Kinds of decisions; one for each byte of an encoding.
 NUMBER, CELL, CHOICE, TEXT, OCTET, ENCODING = range(6)

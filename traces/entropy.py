@@ -12,13 +12,15 @@ A coder reads zeros behind its end; models must not trust what they decode.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.compiled import compiled, entry
 from ..isa.errors import InputError
+
+Numbers: TypeAlias = NDArray[np.int64]
 
 u = np.uint64
 

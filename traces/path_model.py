@@ -8,17 +8,12 @@ coder decodes, and only looked at while it does not.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-from numpy.typing import NDArray
 
 from ..isa.compiled import compiled, entry
-from .entropy import DECODING, Coder, choice, difference, flag, mixed, number
+from .entropy import DECODING, Coder, Numbers, choice, difference, flag, mixed, number
 from .entropy import USED as N
 from .kernel import WARP_SIZE
-
-Numbers: TypeAlias = NDArray[np.int64]
 
 DEPTH = 64  # masks that are remembered
 FULL = (1 << WARP_SIZE) - 1

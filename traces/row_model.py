@@ -9,18 +9,25 @@ coder decodes, and only looked at while it does not. All arithmetic wraps at 64 
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..isa.compiled import compiled, entry
 from . import path_model
-from .entropy import DECODING, Coder, choice, difference, flag, folded, magnitude, mixed, number
+from .entropy import (
+    DECODING,
+    Coder,
+    Numbers,
+    choice,
+    difference,
+    flag,
+    folded,
+    magnitude,
+    mixed,
+    number,
+)
 from .entropy import USED as N
 from .kernel import WARP_SIZE
-
-Numbers: TypeAlias = NDArray[np.int64]
 
 REACH = 32  # rows back in which one like this one is looked for
 MEMORY = 1 << 15  # places that remember where a lane went from an address
@@ -152,6 +159,15 @@ def _place(group, address):
 
 
 @compiled
+def _code_number(coder, kind, context, value):
+    """A number that is seldom said, in one context or in any."""
+    coder.contexts[0] = context
+    coder.contexts[1] = 0
+    coder.state[N] = 2
+    return number(coder, kind, value)
+
+
+@compiled
 def _guesses(group, before, fresh, known, guesses):
     """Of a base: as the symbols above say."""
     base = group.first_start if fresh else group.start
@@ -229,14 +245,6 @@ def _code_affine(coder, group, before, g, fresh, mask, shape, guess, steady, str
     for k in range(lane, WARP_SIZE):
         if mask >> k & 1:
             addresses[k] = address + (k - lane) * group.stride
-
-
-@compiled
-def _code_back(coder, g, back):
-    coder.contexts[0] = g
-    coder.contexts[1] = 0
-    coder.state[N] = 2
-    return number(coder, BACK, back)
 
 
 @compiled
@@ -373,14 +381,6 @@ def code_rows(
 
 
 @compiled
-def _code_shift(coder, last, shift):
-    coder.contexts[0] = last
-    coder.contexts[1] = 0
-    coder.state[N] = 2
-    return number(coder, SHIFT, shift)
-
-
-@compiled
 def _code_shape(coder, group, before, g, agree, shape, steady):
     """What a row is, and whether its stride, or how far back it looks, is that of the last one."""
     contexts, last = coder.contexts, group.shapes & (1 << SHAPE_BITS) - 1
@@ -437,7 +437,7 @@ def _code_rows(coder, groups, befores, memory, row_groups, masks, new_warp, shif
             continue
         group = groups[g]
         if group.row < 0:
-            group.shift = shift = _code_shift(coder, shift, shifts[g])
+            group.shift = shift = _code_number(coder, SHIFT, shift, shifts[g])
             if not 0 <= shift < 64:
                 return False
         lane, fresh = lowest_lane(mask), group.warp != before.warp
@@ -461,7 +461,7 @@ def _code_rows(coder, groups, befores, memory, row_groups, masks, new_warp, shif
             _code_affine(coder, group, before, g, fresh, mask, shape, guess, steady, detail, values)
             memory[place].key, memory[place].address = key, values[lane]
         elif LIKE <= shape <= FAR:
-            back = group.back if steady else _code_back(coder, g, detail)
+            back = group.back if steady else _code_number(coder, BACK, g, detail)
             earlier = row - back if back else likely
             if not 0 <= back <= REACH or earlier < 0:
                 return False
